@@ -1,0 +1,24 @@
+/* ccid.h - CCID messages in, CCID messages out, for every face. */
+#ifndef CCID_H
+#define CCID_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The one APDU/message buffer: 10 bytes of CCID header and up to 65 546 of data, shared by all faces. */
+#define MESSAGE_MAX 65556u
+extern uint8_t g_message[MESSAGE_MAX];
+
+typedef enum { FACE_USB, FACE_LINK, FACE_COUNT } face_t;
+
+/* A whole message (header + dwLength bytes) stands in g_message: runs it, blocking (app_wait), and leaves the answer in g_message. Returns its length. */
+size_t ccid_run(face_t face, size_t length);
+/* A header that arrived while another command runs (its data is dropped): writes a 10-byte answer (busy, or slot status). */
+void ccid_busy_answer(face_t face, const uint8_t header[10], uint8_t answer[10]);
+/* The time-extension answer for the command that runs now, `multiplier` in bError. */
+void ccid_time_extension(uint8_t answer[10], uint8_t multiplier);
+/* RDR_to_PC_NotifySlotChange, 2 bytes; true when there is news for this face. */
+bool ccid_notify(face_t face, uint8_t notice[2]);
+/* The face is gone (port closed, USB reset, suspend): its card is powered off if it owned it. */
+void ccid_face_lost(face_t face);
+#endif

@@ -1,0 +1,78 @@
+/* hal.h - what the board gives, and what the portable code gives back.
+ *
+ * Everything above the line is implemented in hal/rp2040 (the chip) and in hal/host (a PC: unit tests and fuzzing).
+ * Portable code (ccid link iso7816 pinpad front guard app) includes nothing else of the board. */
+#ifndef HAL_H
+#define HAL_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- time ------------------------------------------------------------------------------------------------- */
+uint64_t hal_now_us(void);              /* microseconds since reset, never goes back */
+void hal_idle(uint64_t until_us);       /* WFI until an interrupt, or until this time; may return early */
+
+/* ---- USB device: endpoints only; the meaning is in ccid/ and link/ ------------------------------------------ */
+/* Called from hal_poll() context (never from an interrupt). Packets are <= 64 bytes. */
+bool hal_usb_configured(void);
+bool hal_usb_suspended(void);
+bool hal_bulk_in_ready(uint8_t face);   /* face: HAL_FACE_* ; may a packet be queued now? */
+void hal_bulk_in(uint8_t face, const uint8_t *data, size_t length); /* 0..64 bytes, copied; 0 = ZLP */
+size_t hal_bulk_out(uint8_t face, uint8_t packet[64], bool *got);   /* takes one received packet, re-arms the endpoint */
+bool hal_interrupt_in_ready(void);
+void hal_interrupt_in(const uint8_t *data, size_t length);          /* CCID interrupt pipe */
+#define HAL_FACE_CCID 0
+#define HAL_FACE_CDC 1
+
+/* ---- UART0: raw bytes of the link --------------------------------------------------------------------------- */
+size_t hal_uart_read(uint8_t *data, size_t capacity);
+size_t hal_uart_write(const uint8_t *data, size_t length); /* returns how many were taken */
+
+/* ---- card contacts (order and timing are iso7816/activation's business) -------------------------------------- */
+bool hal_card_present(void);
+bool hal_card_overcurrent(void);
+void hal_card_vcc(uint8_t voltage_class);     /* 0 off, 1 = 5 V, 2 = 3 V, 3 = 1.8 V */
+void hal_card_clk(bool on);                   /* 3.571 MHz */
+void hal_card_rst(bool high);
+void hal_card_emergency_off(void);            /* RST, CLK, I/O, VCC in this order, at once; safe in an interrupt */
+/* ---- card line, character level (PIO; see hal/rp2040/line.c) ------------------------------------------------- */
+void hal_line_start(void);                    /* I/O released, receiver on, 372/1, direct, no error signal */
+void hal_line_stop(void);                     /* I/O low for deactivation */
+void hal_line_rate(uint16_t f, uint8_t d);    /* etu = f/d card clocks; takes effect at once: the caller counted the wait */
+void hal_line_convention(bool inverse);
+void hal_line_error_signal(bool on);          /* T=0 */
+void hal_line_extra_guard(uint8_t etu);       /* 0..254 whole etu over 12; 255 = 11 etu per character (T=1) */
+bool hal_line_get(uint8_t *byte, bool *parity_error); /* one received character, oldest first */
+/* Sends `head` then `body` back to back without copying them anywhere but the FIFO; `turn_etu` = least gap after the last received
+ * character, leading edge to leading edge (16 for T=0, 22 for T=1). Returns when the last character is in the FIFO's hands. The
+ * body may be a secret: nothing of it may stay in RAM or FIFO afterwards (hal_line_wipe). */
+typedef struct { const uint8_t *data; size_t length; } hal_span_t;
+bool hal_line_put(const hal_span_t *spans, size_t count, uint8_t turn_etu);
+bool hal_line_sending(void);
+void hal_line_wipe(void);
+
+/* ---- front ----------------------------------------------------------------------------------------------------- */
+uint16_t hal_keys(void);                      /* debounced by front/keypad.c: raw matrix, bit = row*4 + column, 1 = pressed */
+void hal_display(const uint8_t frame[1024]);  /* SSD1306 page format, 8 pages x 128 columns, LSB on top */
+void hal_lamp(bool lit);                      /* only pinpad/ calls this */
+void hal_beep(uint16_t hertz, uint16_t ms);
+
+/* ---- identity, entropy, resets ---------------------------------------------------------------------------------- */
+void hal_unique_id(uint8_t id[8]);            /* the flash's */
+uint32_t hal_entropy(void);
+uint32_t hal_boot_count(void);
+_Noreturn void hal_reset(void);
+void hal_watchdog(void);                      /* fed by the loop */
+
+/* ================================================================================================================= */
+/* the portable code gives: */
+void app_start(void);
+void app_step(void);                          /* one turn of the loop */
+/* Blocking code (T=1, PIN entry, consent) waits only here: sleeps until an event or `until_us`, serves faces in the meantime
+ * (status and abort only), sends time extensions. False: the current command was aborted, its face vanished or the card was pulled. */
+bool app_wait(uint64_t until_us);
+/* Called by the HAL from the interrupt of the presence switch, after hal_card_emergency_off(). */
+void app_card_pulled(void);
+
+static inline void secret_wipe(void *p, size_t n) { volatile uint8_t *b = p; while (n--) *b++ = 0; }
+#endif

@@ -1,0 +1,39 @@
+/* card.h - a powered card at APDU level. Knows nothing of USB, CCID or the pad. */
+#ifndef CARD_H
+#define CARD_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum {
+  CARD_OK = 0,
+  CARD_ABSENT,        /* not in the slot, or pulled meanwhile */
+  CARD_MUTE,          /* no ATR, or no answer within its waiting time */
+  CARD_PARITY,        /* characters kept arriving with wrong parity */
+  CARD_BAD_ATR,       /* TS, length or TCK wrong */
+  CARD_PROTOCOL,      /* block protocol could not be brought back in step */
+  CARD_OVERCURRENT,
+  CARD_REFUSED_PPS,
+  CARD_TOO_LONG,      /* the answer does not fit */
+  CARD_ABORTED,       /* app_wait said stop */
+} card_result_t;
+
+#define ATR_MAX 33
+typedef struct {
+  uint8_t atr[ATR_MAX];
+  uint8_t atr_length;
+  uint8_t protocol;       /* 0 or 1: in use */
+  uint8_t fidi;           /* TA1 in use: 0x11 = 372/1 */
+  uint8_t voltage_class;  /* 0 = off */
+  uint8_t ifsc, ifsd, bwi, cwi, guard; /* guard: TC1 as given */
+  bool crc;               /* T=1 epilogue is a CRC */
+} card_t;
+extern card_t g_card;
+
+/* voltage_class 0 = automatic (5 V, 3 V, 1.8 V in ISO's order). Cold reset; reads the ATR, does PPS where offered, IFS for T=1. */
+card_result_t card_power_on(uint8_t voltage_class);
+void card_power_off(void);
+/* One APDU. `command` is read in place and may be re-read for retransmission until the card acknowledged it; `answer` gets data + SW1SW2.
+ * `command` and `answer` may be the same memory: nothing is written to `answer` before the whole command was acknowledged. */
+card_result_t card_exchange(const uint8_t *command, size_t length, uint8_t *answer, size_t capacity, size_t *answer_length);
+#endif

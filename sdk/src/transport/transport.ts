@@ -1,0 +1,42 @@
+/** Why a transport is no longer usable. */
+export type ClosedReason = "closed" | "unplugged" | "port-lost" | "session-broken" | "violation";
+
+/** Where a reader is and what it calls itself, as far as known without asking the card. */
+export interface ReaderAddress {
+  /** The URI that opens it again, e.g. `usb:E661A4D1`, `serial:/dev/ttyACM0`, `virtual:`. */
+  readonly uri: string;
+  readonly name: string;
+  readonly serial?: string;
+  readonly path?: string;
+  readonly firmware?: string;
+  /** True for the virtual board and every other simulated reader; every JSON result carries it. */
+  readonly virtual: boolean;
+}
+
+/** What a transport reports besides answers, for traces. */
+export type TransportEvent =
+  | { readonly type: "discarded"; readonly bytes: Uint8Array; readonly reason: string }
+  | { readonly type: "retransmitted"; readonly frames: number }
+  | { readonly type: "session"; readonly version: number; readonly bootCount: number };
+
+/**
+ * Carries whole CCID messages (10-byte header and data, CCID 1.1 §6) both ways, in order. It knows nothing of sequence numbers,
+ * timeouts of commands or their meaning: that is `exchange`'s business.
+ */
+export interface Transport {
+  readonly address: ReaderAddress;
+  /** dwMaxCCIDMessageLength: the longest message the reader takes, in bytes. */
+  readonly maxMessageLength: number;
+  /** Sends one PC_to_RDR message. Resolves when the transport took it, not when it is answered. */
+  send(message: Uint8Array, signal?: AbortSignal): Promise<void>;
+  /** Called with each RDR_to_PC message on the answer path. Set once, before the first `send`. The bytes are the callee's to keep. */
+  onMessage: ((message: Uint8Array) => void) | undefined;
+  /** Called with each message of the interrupt path (RDR_to_PC_NotifySlotChange, RDR_to_PC_HardwareError). */
+  onNotice: ((notice: Uint8Array) => void) | undefined;
+  onEvent: ((event: TransportEvent) => void) | undefined;
+  /** The control-pipe half of an abort (CCID 1.1 §5.3.1). On the link this is a message of its own. */
+  abort(slot: number, sequence: number): Promise<void>;
+  /** Resolves once, when the transport is gone for whatever reason; never rejects. */
+  readonly closed: Promise<ClosedReason>;
+  close(): Promise<void>;
+}
