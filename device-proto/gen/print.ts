@@ -1,0 +1,17 @@
+import { referenceProduct } from "../src/product/product.js";
+import { printBoard, printProduct, printWire } from "./print-wire.js";
+
+/** One printed file: path from device-proto's folder, and its text. */
+export interface Printed {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Everything that is printed from the tables and checked in. */
+export function printed(): readonly Printed[] {
+  return [
+    { path: "firmware/gen/wire_gen.h", text: printWire(referenceProduct) },
+    { path: "firmware/gen/board_gen.h", text: printBoard() },
+    { path: "firmware/gen/product_gen.h", text: printProduct(referenceProduct) },
+  ];
+}

@@ -1,0 +1,3 @@
+export * from "./descriptors.js";
+export * from "./messages.js";
+export * from "./pin.js";
