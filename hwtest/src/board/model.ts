@@ -1,4 +1,5 @@
 import type { RP2040 } from "rp2040js";
+import type { Pump } from "./pace.js";
 
 /**
  * What every chip or board model is made of. A model keeps all its state as plain data (numbers, strings, typed arrays,
@@ -9,6 +10,10 @@ import type { RP2040 } from "rp2040js";
 export interface Model {
   /** Unique name, also the address of its events. */
   readonly name: string;
+  /** Bit of RESETS that holds this block in reset. While it is held, the bus refuses the block (`reset/access`); when firmware sets it, `reset(false)` is called. */
+  readonly resetBit?: number;
+  /** True for the card, its line, flash and display: in pace `line` the board skips ahead while such a model has an event pending. */
+  readonly hurry?: boolean;
   /** A deep copy of the state as plain data. */
   save(): unknown;
   load(state: unknown): void;
@@ -24,9 +29,34 @@ export type RuleName = string;
 /** A digital level on a net. */
 export type Level = 0 | 1;
 
+/**
+ * A block of registers on the APB, AHB-Lite or XIP bus. `write` gets the value after the atomic alias was applied (RP2040
+ * datasheet §2.1.2) and, as `raw`, what the CPU put on the bus: write-1-to-clear bits look at `raw`.
+ */
+export interface RegisterBlock {
+  read(offset: number): number;
+  write(offset: number, value: number, raw: number): void;
+  /** Reads without side effects, for atomic aliases; `read` is used where it is absent. */
+  peek?(offset: number): number;
+}
+
 /** What the board gives to its models. */
 export interface ModelHost {
   readonly chip: RP2040;
+  /** Puts a block of registers at `base` (e.g. 0x50200000). `model` gives its reset bit; without it RESETS does not gate the block. */
+  map(base: number, block: RegisterBlock, model?: Model): void;
+  /** Makes the model known: part of snapshots and chip resets, and addressable by events. The board does it for every model it creates. */
+  register(model: Model): void;
+  /** clk_sys in Hz now; `clkSysNs` = one cycle in ns. Listeners are called after any clock (clk_sys, GPOUTn) changed. */
+  readonly clkSysHz: number;
+  readonly clkSysNs: number;
+  /** Frequency of CLK_GPOUTn in Hz, 0 = stopped. Whether it reaches a pin is `nets.funcsel(pin) === 8`. */
+  gpoutHz(index: number): number;
+  listenClocks(listener: () => void): void;
+  /** The board's own randomness (seeded xorshift, part of snapshots): 0 … 2³²-1. */
+  random(): number;
+  /** Promises for the outside world are made here, so that pace `free` knows that somebody waits. */
+  readonly pump: Pump;
   /** Board time in ns since power-on (exact within the running instruction). */
   readonly nowNs: number;
   /** Calls `onEvent(kind, argument)` of `model` at `atNs` (≥ now). Equal times run first-in first-out. One (model, kind) pair may be pending once; scheduling again moves it. */
