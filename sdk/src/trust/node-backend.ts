@@ -1,0 +1,36 @@
+import type { HashName } from "../signing/signer.js";
+import type { CryptoBackend, ReadyKey } from "./backend.js";
+import { canonicalEcdsa } from "./ecdsa.js";
+import type { KeyFamily } from "./oids.js";
+import type { PublicKey } from "./public-key.js";
+
+type NodeCrypto = typeof import("node:crypto");
+type KeyObject = import("node:crypto").KeyObject;
+interface NodeKey extends ReadyKey {
+  readonly object: KeyObject;
+  readonly family: KeyFamily;
+  readonly length: number;
+}
+
+/** Node's crypto (OpenSSL), found without an import so that this room also loads in a browser. `undefined` where there is none. */
+export function nodeBackend(): CryptoBackend | undefined {
+  const process = (globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } }).process;
+  const crypto = process?.getBuiltinModule?.("node:crypto") as NodeCrypto | undefined;
+  if (crypto === undefined) return undefined;
+  const digest = (name: string, bytes: Uint8Array): Uint8Array => new Uint8Array(crypto.createHash(name).update(bytes).digest());
+  return {
+    name: "node",
+    hash: (hash: HashName, bytes) => digest(hash, bytes),
+    sha1: (bytes) => digest("sha1", bytes),
+    importKey(key: PublicKey): NodeKey {
+      const object = crypto.createPublicKey({ key: Buffer.from(key.spki), format: "der", type: "spki" });
+      return { backend: "node", object, family: key.family, length: key.rsa?.bytes ?? 0 };
+    },
+    verify(ready, hash, message, signature) {
+      const key = ready as NodeKey;
+      // OpenSSL builds the expected PKCS#1 block and compares it whole; the two length rules below are the ones it leaves to its caller.
+      if (key.family === "rsa") return signature.length === key.length && crypto.verify(hash, message, key.object, signature);
+      return canonicalEcdsa(signature) !== undefined && crypto.verify(hash, message, { key: key.object, dsaEncoding: "der" }, signature);
+    },
+  };
+}
