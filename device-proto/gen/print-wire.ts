@@ -165,7 +165,7 @@ export function printProduct(product: Product): string {
     "#ifndef PRODUCT_GEN_H\n#define PRODUCT_GEN_H\n#include <stdint.h>\n\n",
     `#define PRODUCT_VENDOR "${product.vendorName}"\n#define PRODUCT_NAME "${product.productName}"\n#define PRODUCT_VERSION "${product.version}"\n`,
     `#define PRODUCT_VERSION_MAJOR ${major}u\n#define PRODUCT_VERSION_MINOR ${minor}u\n#define PRODUCT_VERSION_REVISION ${revision}u\n`,
-    `#define PRODUCT_LANGUAGE_JA ${product.language === "ja" ? 1 : 0}\n#define PRODUCT_CONSENT ${product.policies.consent ? 1 : 0}\n#define PRODUCT_PAD_ONLY ${product.policies.padOnly ? 1 : 0}\n#define PRODUCT_TEST_IDS ${product.testIds ? 1 : 0}\n#define PRODUCT_TEST_KEY 0\n`,
+    `#define PRODUCT_LANGUAGE ${product.language === "ja" ? 0 : 1} /* 0 ja, 1 en */\n#define PRODUCT_CONSENT ${product.policies.consent ? 1 : 0}\n#define PRODUCT_PAD_ONLY ${product.policies.padOnly ? 1 : 0}\n#define PRODUCT_TEST_IDS ${product.testIds ? 1 : 0}\n#define PRODUCT_TEST_KEY 0\n`,
     byteArray("PRODUCT_ID", product.productId),
     "#endif\n",
   ].join("");

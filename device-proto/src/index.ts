@@ -5,3 +5,4 @@ export * from "./link/index.js";
 export * from "./product/index.js";
 export * from "./service/index.js";
 export * from "./status.js";
+export * from "./words.js";
