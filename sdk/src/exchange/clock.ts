@@ -7,4 +7,19 @@ export interface Clock {
   now(): number;
   /** Resolves after `ms` milliseconds, or rejects with the signal's reason. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Optional, cheaper than `sleep`: calls back once after `ms` milliseconds unless the returned function was called first. */
+  after?(ms: number, callback: () => void): () => void;
+}
+
+/** Calls back once after `ms` milliseconds of `clock`, unless the returned function is called first. */
+export function startTimer(clock: Clock, ms: number, callback: () => void): () => void {
+  if (clock.after) return clock.after(ms, callback);
+  const cancel = new AbortController();
+  clock.sleep(ms, cancel.signal).then(
+    () => {
+      if (!cancel.signal.aborted) callback();
+    },
+    () => undefined,
+  );
+  return () => cancel.abort();
 }
