@@ -69,14 +69,16 @@ export class DerReader {
     if ((tag & 0xc0) === 0) {
       const mustBeConstructed = tag === Tag.sequence || tag === Tag.set;
       if (tag === 0x10 || tag === 0x11) throw new DerError(offset, "a SEQUENCE or SET must be constructed");
-      if (!mustBeConstructed && (tag & 0x20) !== 0) throw new DerError(offset, "DER forbids the constructed form of a string or simple type");
+      if (!mustBeConstructed && (tag & 0x20) !== 0)
+        throw new DerError(offset, "DER forbids the constructed form of a string or simple type");
     }
     const first = bytes[start + 1];
     if (first === undefined) throw new DerError(offset + 1, "the length is missing");
     let length = first;
     let at = start + 2;
     if (first === 0x80) throw new DerError(offset + 1, "DER forbids the indefinite length");
-    if (first > 0x84) throw new DerError(offset + 1, first === 0xff ? "length octet FF is reserved" : "a length of more than four octets is not used here");
+    if (first > 0x84)
+      throw new DerError(offset + 1, first === 0xff ? "length octet FF is reserved" : "a length of more than four octets is not used here");
     if (first > 0x80) {
       length = 0;
       for (let i = 0; i < (first & 0x7f); i++, at++) {
@@ -87,7 +89,8 @@ export class DerReader {
       }
       if (length < 0x80) throw new DerError(offset + 1, "a length below 128 must use the short form");
     }
-    if (length > bytes.length - at) throw new DerError(offset + 1, `the length ${length} runs past the end, ${bytes.length - at} octets are left`);
+    if (length > bytes.length - at)
+      throw new DerError(offset + 1, `the length ${length} runs past the end, ${bytes.length - at} octets are left`);
     this.#at = at + length;
     return {
       tag,

@@ -22,11 +22,21 @@ export function timeValue(element: DerElement): Date {
     if (year >= 1950 && year < 2050) throw new DerError(contentOffset, "a time before 2050 must be a UTCTime");
     rest = text.slice(4);
   } else throw new DerError(element.offset, `a time must be utcTime or generalizedTime, found ${tagName(tag)}`);
-  const [month, day, hour, minute, second] = [0, 2, 4, 6, 8].map((at) => Number(rest.slice(at, at + 2))) as [number, number, number, number, number];
+  const [month, day, hour, minute, second] = [0, 2, 4, 6, 8].map((at) => Number(rest.slice(at, at + 2))) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const date = new Date(Date.UTC(2000, month - 1, day, hour, minute, second));
   date.setUTCFullYear(year, month - 1, day);
   const real =
-    date.getUTCMonth() === month - 1 && date.getUTCDate() === day && date.getUTCHours() === hour && date.getUTCMinutes() === minute && date.getUTCSeconds() === second;
+    date.getUTCMonth() === month - 1 &&
+    date.getUTCDate() === day &&
+    date.getUTCHours() === hour &&
+    date.getUTCMinutes() === minute &&
+    date.getUTCSeconds() === second;
   if (!real) throw new DerError(contentOffset, "there is no such date and time");
   return date;
 }

@@ -11,8 +11,10 @@ export { timeValue };
 export function integerValue(element: DerElement): bigint {
   const { content, contentOffset } = element;
   if (content.length === 0) throw new DerError(contentOffset, "an INTEGER has at least one octet");
-  if (content.length > 1 && content[0] === 0x00 && content[1]! < 0x80) throw new DerError(contentOffset, "an INTEGER must not begin with a redundant 00");
-  if (content.length > 1 && content[0] === 0xff && content[1]! >= 0x80) throw new DerError(contentOffset, "an INTEGER must not begin with a redundant FF");
+  if (content.length > 1 && content[0] === 0x00 && content[1]! < 0x80)
+    throw new DerError(contentOffset, "an INTEGER must not begin with a redundant 00");
+  if (content.length > 1 && content[0] === 0xff && content[1]! >= 0x80)
+    throw new DerError(contentOffset, "an INTEGER must not begin with a redundant FF");
   let value = 0n;
   for (const octet of content) value = (value << 8n) | BigInt(octet);
   return content[0]! >= 0x80 ? value - (1n << BigInt(8 * content.length)) : value;
@@ -104,7 +106,8 @@ export function textValue(element: DerElement): string {
         throw new DerError(contentOffset, "a UTF8String that is not UTF-8");
       }
     case Tag.printableString:
-      if (!/^[A-Za-z0-9 '()+,\-./:=?]*$/.test(ascii(content))) throw new DerError(contentOffset, "a PrintableString with another character");
+      if (!/^[A-Za-z0-9 '()+,\-./:=?]*$/.test(ascii(content)))
+        throw new DerError(contentOffset, "a PrintableString with another character");
       return ascii(content);
     case Tag.ia5String:
       if (content.some((octet) => octet > 0x7f)) throw new DerError(contentOffset, "an IA5String with an octet above 7F");
@@ -113,7 +116,8 @@ export function textValue(element: DerElement): string {
       if (!/^[0-9 ]*$/.test(ascii(content))) throw new DerError(contentOffset, "a NumericString with another character");
       return ascii(content);
     case Tag.visibleString:
-      if (content.some((octet) => octet < 0x20 || octet > 0x7e)) throw new DerError(contentOffset, "a VisibleString with another character");
+      if (content.some((octet) => octet < 0x20 || octet > 0x7e))
+        throw new DerError(contentOffset, "a VisibleString with another character");
       return ascii(content);
     case Tag.bmpString: {
       if (content.length % 2 !== 0) throw new DerError(contentOffset, "a BMPString has two octets a character");

@@ -17,7 +17,8 @@ function lengthOctets(length: number): number[] {
 }
 
 /** SEQUENCE of the parts; `undefined` parts (absent OPTIONAL fields) are left out. */
-export const sequence = (...parts: readonly (Uint8Array | undefined)[]): Bytes => tlv(Tag.sequence, ...parts.filter((part) => part !== undefined));
+export const sequence = (...parts: readonly (Uint8Array | undefined)[]): Bytes =>
+  tlv(Tag.sequence, ...parts.filter((part) => part !== undefined));
 /** SET OF: the items are put in DER order, so that one set has one encoding whatever order it was built in. */
 export const setOfItems = (items: readonly Uint8Array[]): Bytes => tlv(Tag.set, ...[...items].sort(compareDer));
 /** `[n]` constructed around the parts: EXPLICIT, or IMPLICIT of a constructed type. */
@@ -40,7 +41,8 @@ export function integer(value: bigint | number): Bytes {
 export function oid(dotted: string): Bytes {
   const arcs = dotted.split(".").map(BigInt);
   const [root, second, ...rest] = arcs;
-  if (root === undefined || second === undefined || root > 2n || (root < 2n && second > 39n)) throw new RangeError(`${dotted} is not an object identifier`);
+  if (root === undefined || second === undefined || root > 2n || (root < 2n && second > 39n))
+    throw new RangeError(`${dotted} is not an object identifier`);
   const octets: number[] = [];
   for (const arc of [root * 40n + second, ...rest]) {
     const group: number[] = [Number(arc & 0x7fn)];

@@ -36,7 +36,8 @@ export function signatureAlgorithmOf(algorithm: AlgorithmIdentifier): SignatureA
   if (known.family === "rsa") {
     if (algorithm.parameters === undefined) throw new DerError(algorithm.element.offset, "RSA signature parameters must be NULL");
     requireNull(algorithm.parameters);
-  } else if (algorithm.parameters !== undefined) throw new DerError(algorithm.parameters.offset, "ECDSA signature parameters must be absent");
+  } else if (algorithm.parameters !== undefined)
+    throw new DerError(algorithm.parameters.offset, "ECDSA signature parameters must be absent");
   return known;
 }
 

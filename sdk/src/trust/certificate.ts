@@ -1,5 +1,16 @@
 import type { DerElement } from "../der/index.js";
-import { DerError, DerReader, Tag, bitStringOctets, contextConstructed, integerValue, sameBytes, smallInteger, timeValue, toHex } from "../der/index.js";
+import {
+  DerError,
+  DerReader,
+  Tag,
+  bitStringOctets,
+  contextConstructed,
+  integerValue,
+  sameBytes,
+  smallInteger,
+  timeValue,
+  toHex,
+} from "../der/index.js";
 import type { AlgorithmIdentifier } from "./algorithm.js";
 import { readAlgorithm, signatureAlgorithmOf } from "./algorithm.js";
 import type { Extensions } from "./extensions.js";
@@ -48,7 +59,9 @@ export function parseCertificate(der: Uint8Array): Certificate {
   return { der: copy, tbs: tbs.bytes, signatureAlgorithm, signature, ...fields };
 }
 
-type Body = Pick<Certificate, "serial" | "serialHex" | "issuer" | "subject" | "notBefore" | "notAfter" | "publicKey" | "extensions"> & { readonly algorithm: AlgorithmIdentifier };
+type Body = Pick<Certificate, "serial" | "serialHex" | "issuer" | "subject" | "notBefore" | "notAfter" | "publicKey" | "extensions"> & {
+  readonly algorithm: AlgorithmIdentifier;
+};
 
 function readTbs(tbs: DerElement): Body {
   const reader = DerReader.inside(tbs);
@@ -57,7 +70,8 @@ function readTbs(tbs: DerElement): Body {
   if (number !== 2) throw new DerError(version.contentOffset, "only version 3 certificates are read");
   const serialElement = reader.take(Tag.integer, "serialNumber");
   const serial = integerValue(serialElement);
-  if (serial <= 0n || serialElement.content.length > 20) throw new DerError(serialElement.contentOffset, "a serial number is positive and has at most 20 octets");
+  if (serial <= 0n || serialElement.content.length > 20)
+    throw new DerError(serialElement.contentOffset, "a serial number is positive and has at most 20 octets");
   const algorithm = readAlgorithm(reader.take(Tag.sequence, "signature"));
   const issuer = readName(reader.take(Tag.sequence, "issuer"));
   if (issuer.attributes.length === 0) throw new DerError(reader.offset, "the issuer's name must not be empty");
@@ -69,7 +83,8 @@ function readTbs(tbs: DerElement): Body {
   if (notAfter < notBefore) throw new DerError(validity.offset, "notAfter is before notBefore");
   const subject = readName(reader.take(Tag.sequence, "subject"));
   const publicKey = readPublicKey(reader.take(Tag.sequence, "subjectPublicKeyInfo"));
-  if (reader.peek() === 0x81 || reader.peek() === 0x82) throw new DerError(reader.offset, "unique identifiers must not be used (RFC 5280 §4.1.2.8)");
+  if (reader.peek() === 0x81 || reader.peek() === 0x82)
+    throw new DerError(reader.offset, "unique identifiers must not be used (RFC 5280 §4.1.2.8)");
   const extensions = readExtensions(reader.take(contextConstructed(3), "extensions"));
   reader.end("tbsCertificate");
   return { serial, serialHex: toHex(serialElement.content), algorithm, issuer, subject, notBefore, notAfter, publicKey, extensions };

@@ -1,5 +1,17 @@
 import type { DerElement } from "../der/index.js";
-import { DerError, DerReader, Tag, booleanValue, contextConstructed, contextPrimitive, eachItem, namedBits, oidValue, smallInteger, textValue } from "../der/index.js";
+import {
+  DerError,
+  DerReader,
+  Tag,
+  booleanValue,
+  contextConstructed,
+  contextPrimitive,
+  eachItem,
+  namedBits,
+  oidValue,
+  smallInteger,
+  textValue,
+} from "../der/index.js";
 import type { GeneralNames } from "./general-names.js";
 import { distributionPoints, generalNames } from "./general-names.js";
 import { Oid } from "./oids.js";
@@ -55,12 +67,16 @@ const readers: Readonly<Record<string, (value: DerReader, out: Out, at: DerEleme
     if (flag !== undefined && !booleanValue(flag)) throw new DerError(flag.offset, "cA FALSE is the default and must not be written");
     const limit = list.maybe(Tag.integer, "pathLenConstraint");
     if (limit !== undefined && flag === undefined) throw new DerError(limit.offset, "a path length without cA");
-    out.basicConstraints = { ca: flag !== undefined, ...(limit === undefined ? {} : { pathLength: smallInteger(limit, "pathLenConstraint") }) };
+    out.basicConstraints = {
+      ca: flag !== undefined,
+      ...(limit === undefined ? {} : { pathLength: smallInteger(limit, "pathLenConstraint") }),
+    };
     list.end("basicConstraints");
   },
   [Oid.certificatePolicies]: (value, out, at) => {
     out.policies = eachItem(value.take(Tag.sequence, "certificatePolicies"), "certificatePolicies", 1, readPolicy);
-    if (new Set(out.policies.map((policy) => policy.oid)).size !== out.policies.length) throw new DerError(at.offset, "the same policy twice");
+    if (new Set(out.policies.map((policy) => policy.oid)).size !== out.policies.length)
+      throw new DerError(at.offset, "the same policy twice");
   },
   [Oid.subjectAltName]: (value, out) => {
     out.subjectAltName = generalNames(value.take(Tag.sequence, "subjectAltName"), "subjectAltName");
@@ -79,7 +95,8 @@ const readers: Readonly<Record<string, (value: DerReader, out: Out, at: DerEleme
     const id = list.maybe(contextPrimitive(0), "keyIdentifier");
     const issuer = list.maybe(contextConstructed(1), "authorityCertIssuer");
     const serial = list.maybe(contextPrimitive(2), "authorityCertSerialNumber");
-    if ((issuer === undefined) !== (serial === undefined)) throw new DerError(list.offset, "authorityCertIssuer and its serial number come together");
+    if ((issuer === undefined) !== (serial === undefined))
+      throw new DerError(list.offset, "authorityCertIssuer and its serial number come together");
     if (id !== undefined) out.authorityKeyIdentifier = id.content;
     list.end("authorityKeyIdentifier");
   },
@@ -109,7 +126,13 @@ function readPolicy(element: DerElement): { oid: string; cps?: string } {
  * Extensions that are read but whose constraints are not enforced by `checkPath`: critical, they must stop a path just like unknown
  * ones. None of them is critical in a JPKI certificate.
  */
-const informative: ReadonlySet<string> = new Set([Oid.subjectKeyIdentifier, Oid.authorityKeyIdentifier, Oid.issuerAltName, Oid.cRLDistributionPoints, Oid.extKeyUsage]);
+const informative: ReadonlySet<string> = new Set([
+  Oid.subjectKeyIdentifier,
+  Oid.authorityKeyIdentifier,
+  Oid.issuerAltName,
+  Oid.cRLDistributionPoints,
+  Oid.extKeyUsage,
+]);
 
 /** Reads `[3] EXPLICIT Extensions`. */
 export function readExtensions(element: DerElement): Extensions {

@@ -1,5 +1,15 @@
 import type { DerElement } from "../der/index.js";
-import { DerError, DerReader, Tag, bitStringValue, contextConstructed, contextPrimitive, eachItem, oidValue, textValue } from "../der/index.js";
+import {
+  DerError,
+  DerReader,
+  Tag,
+  bitStringValue,
+  contextConstructed,
+  contextPrimitive,
+  eachItem,
+  oidValue,
+  textValue,
+} from "../der/index.js";
 import type { DistinguishedName } from "./name.js";
 import { readName } from "./name.js";
 
@@ -38,7 +48,8 @@ function readGeneralName(item: DerElement, out: Growing): void {
     const inner = DerReader.inside(wrapped);
     const value = inner.next("the otherName's value");
     inner.end("the otherName's value");
-    if (value.tag === Tag.utf8String || value.tag === Tag.printableString || value.tag === Tag.ia5String) out.otherNames.push({ oid, value: textValue(value) });
+    if (value.tag === Tag.utf8String || value.tag === Tag.printableString || value.tag === Tag.ia5String)
+      out.otherNames.push({ oid, value: textValue(value) });
     else out.others.push(item.tag);
   } else if (item.tag === contextConstructed(4)) {
     // Name is a CHOICE, so the tag is EXPLICIT (X.680 §31.2.7).

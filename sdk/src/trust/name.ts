@@ -44,7 +44,9 @@ export function readName(element: DerElement): DistinguishedName {
 }
 
 function escape(value: string): string {
-  return value.replace(/[,+="\\<>;]/g, "\\$&").replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
+  return value
+    .replace(/[,+="\\<>;]/g, "\\$&")
+    .replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
 }
 
 /** The first value of an attribute, e.g. `commonName`. */

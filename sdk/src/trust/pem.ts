@@ -23,7 +23,8 @@ export function readPem(text: string, label = "CERTIFICATE"): Uint8Array<ArrayBu
 }
 
 function base64(body: string): Uint8Array<ArrayBuffer> {
-  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(body) || body === "") throw new DerError(0, "PEM: the body is not base64");
+  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(body) || body === "")
+    throw new DerError(0, "PEM: the body is not base64");
   return Uint8Array.from(atob(body), (character) => character.charCodeAt(0));
 }
 

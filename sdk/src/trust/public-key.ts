@@ -34,7 +34,8 @@ export function readPublicKey(element: DerElement): PublicKey {
   const family = curve === Oid.p256 ? "p256" : curve === Oid.p384 ? "p384" : undefined;
   if (family === undefined) throw new DerError(algorithm.parameters.offset, `curve ${curve} is not accepted`);
   const length = family === "p256" ? 65 : 97;
-  if (bits.length !== length || bits[0] !== 4) throw new DerError(keyBits.contentOffset, `a ${family} key is an uncompressed point of ${length} octets`);
+  if (bits.length !== length || bits[0] !== 4)
+    throw new DerError(keyBits.contentOffset, `a ${family} key is an uncompressed point of ${length} octets`);
   return { family, spki: element.bytes, bits };
 }
 
@@ -46,8 +47,10 @@ function readRsa(bits: Uint8Array, base: number): NonNullable<PublicKey["rsa"]> 
   const exponent = integerValue(exponentElement);
   key.end("RSAPublicKey");
   const length = modulus <= 0n ? 0 : modulus.toString(2).length;
-  if (length < 2048 || length > 4096 || length % 8 !== 0) throw new DerError(modulusElement.contentOffset, `an RSA modulus of ${length} bits is not accepted`);
+  if (length < 2048 || length > 4096 || length % 8 !== 0)
+    throw new DerError(modulusElement.contentOffset, `an RSA modulus of ${length} bits is not accepted`);
   if (modulus % 2n === 0n) throw new DerError(modulusElement.contentOffset, "an RSA modulus is odd");
-  if (exponent < 65537n || exponent > 0xffffffffn || exponent % 2n === 0n) throw new DerError(exponentElement.contentOffset, "the RSA exponent must be odd, 65537 or more, and fit 32 bits");
+  if (exponent < 65537n || exponent > 0xffffffffn || exponent % 2n === 0n)
+    throw new DerError(exponentElement.contentOffset, "the RSA exponent must be odd, 65537 or more, and fit 32 bits");
   return { modulus, exponent, bytes: length / 8 };
 }

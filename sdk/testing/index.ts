@@ -1,0 +1,5 @@
+/** What a test needs instead of a card and a clock. Node only. */
+export * from "./card/index.js";
+export { FakeClock } from "./fake-clock.js";
+/** Strict DER both ways, for making test certificates and for breaking them. */
+export * as der from "../src/der/index.js";
