@@ -13,6 +13,21 @@ export interface ReaderAddress {
   readonly virtual: boolean;
 }
 
+/** Who a reader says it is, by the link's identify message or by its USB descriptors. */
+export interface ReaderIdentity {
+  readonly product: string;
+  /** Firmware version; over USB bcdDevice as `major.minor.patch`. */
+  readonly firmware?: string;
+  /** The flash's unique id, upper-case hexadecimal. */
+  readonly serial?: string;
+  /** First 8 bytes of the running image's SHA-256; only the link says it. */
+  readonly imageHash?: Uint8Array;
+  /** True when the product uses the pid.codes test ids. */
+  readonly testIds: boolean;
+  /** True when the image was signed with the repository's TEST key; only the link says it. */
+  readonly testKey?: boolean;
+}
+
 /** What a transport reports besides answers, for traces. */
 export type TransportEvent =
   | { readonly type: "discarded"; readonly bytes: Uint8Array; readonly reason: string }
@@ -27,7 +42,17 @@ export interface Transport {
   readonly address: ReaderAddress;
   /** dwMaxCCIDMessageLength: the longest message the reader takes, in bytes. */
   readonly maxMessageLength: number;
-  /** Sends one PC_to_RDR message. Resolves when the transport took it, not when it is answered. */
+  /** dwFeatures of the class descriptor; without it the reference reader's (extended APDU level). */
+  readonly features?: number;
+  /** bPINSupport: bit 0 verify, bit 1 modify; without it both. */
+  readonly pinSupport?: number;
+  /** False when the reader has no interrupt path, so that card events must be polled; without it true. */
+  readonly notifies?: boolean;
+  /** Says who the reader is without touching the card. */
+  identify?(signal?: AbortSignal): Promise<ReaderIdentity>;
+  /** Lights the reader's display for 3 s, where the transport can ask for it. */
+  blink?(signal?: AbortSignal): Promise<void>;
+  /** Sends one PC_to_RDR message. Resolves when the transport needs the bytes no more (they may be wiped then), not when it is answered. */
   send(message: Uint8Array, signal?: AbortSignal): Promise<void>;
   /** Called with each RDR_to_PC message on the answer path. Set once, before the first `send`. The bytes are the callee's to keep. */
   onMessage: ((message: Uint8Array) => void) | undefined;

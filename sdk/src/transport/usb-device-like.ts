@@ -32,7 +32,12 @@ export interface UsbInterfaceLike {
     readonly interfaceClass: number;
     readonly interfaceSubclass: number;
     readonly interfaceProtocol: number;
-    readonly endpoints: readonly { readonly endpointNumber: number; readonly direction: "in" | "out"; readonly type: "bulk" | "interrupt" | "isochronous"; readonly packetSize: number }[];
+    readonly endpoints: readonly {
+      readonly endpointNumber: number;
+      readonly direction: "in" | "out";
+      readonly type: "bulk" | "interrupt" | "isochronous";
+      readonly packetSize: number;
+    }[];
   }[];
 }
 export interface UsbSetupLike {
