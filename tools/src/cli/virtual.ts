@@ -1,0 +1,34 @@
+import type { VirtualDoor } from "@inkan/sdk/node";
+import type { Context } from "./context.js";
+import { stop } from "./failure.js";
+import type { World } from "./world.js";
+
+/** The bench, an optional package: technicians who only sign need no emulator. @throws InkanError package-missing */
+export async function loadBench(world: World): ReturnType<World["bench"]> {
+  return loaded(() => world.bench());
+}
+
+async function loaded<T>(load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw error;
+    throw stop("package-missing", { package: "@inkan/hwtest", command: "npm install @inkan/hwtest" }, error);
+  }
+}
+
+/** What `openUri` opens for `virtual:`: the standard board with the standard card, forgotten when it is closed. */
+export function virtualDoor(context: Context): VirtualDoor {
+  return {
+    async open() {
+      const bench = await loadBench(context.world);
+      const opened = await bench.openVirtualReader({ pace: "free", card: "standard", face: "usb" });
+      return { transport: await opened.transport(), clock: opened.clock, close: () => opened.close() };
+    },
+  };
+}
+
+/** The bench's test authority. @throws InkanError package-missing */
+export async function loadAuthority(world: World): ReturnType<World["authority"]> {
+  return loaded(() => world.authority());
+}

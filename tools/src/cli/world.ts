@@ -1,0 +1,38 @@
+import type { openUri, listReaders } from "@inkan/sdk/node";
+import type { Stream } from "./output.js";
+
+/** Everything outside that a run touches; tests bring their own. */
+export interface World {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdout: Stream;
+  readonly stderr: Stream;
+  readonly stdin: AsyncIterable<Uint8Array> & { readonly isTTY?: boolean };
+  /** Calls back on SIGINT, SIGTERM, SIGHUP until the answer is called. */
+  onSignal(listener: (signal: "SIGINT" | "SIGTERM" | "SIGHUP") => void): () => void;
+  /** The SDK's Node door, loaded when the first reader is wanted. */
+  door(): Promise<{ readonly openUri: typeof openUri; readonly listReaders: typeof listReaders }>;
+  /** The bench. Rejects where @inkan/hwtest is not installed. */
+  bench(): Promise<typeof import("@inkan/hwtest/board")>;
+  /** The bench's test authority, likewise. */
+  authority(): Promise<typeof import("@inkan/hwtest/authority")>;
+}
+
+/** The world of a real process. */
+export function processWorld(): World {
+  return {
+    env: process.env,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    stdin: process.stdin,
+    onSignal(listener) {
+      const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+      for (const signal of signals) process.on(signal, listener);
+      return () => {
+        for (const signal of signals) process.off(signal, listener);
+      };
+    },
+    door: () => import("@inkan/sdk/node"),
+    bench: () => import("@inkan/hwtest/board"),
+    authority: () => import("@inkan/hwtest/authority"),
+  };
+}
