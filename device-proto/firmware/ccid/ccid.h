@@ -11,12 +11,26 @@ extern uint8_t g_message[MESSAGE_MAX];
 
 typedef enum { FACE_USB, FACE_LINK, FACE_COUNT } face_t;
 
+/* Who fills or reads g_message now. A face claims it before the first byte of a message and releases it after the last of the answer; claiming what is
+ * one's own is true. A face that cannot have it answers by ccid_busy_answer and drops the data: nobody waits for another face's host. */
+bool message_claim(face_t face);
+void message_release(face_t face);
+
 /* A whole message (header + dwLength bytes) stands in g_message: runs it, blocking (app_wait), and leaves the answer in g_message. Returns its length. */
 size_t ccid_run(face_t face, size_t length);
 /* A header that arrived while another command runs (its data is dropped): writes a 10-byte answer (busy, or slot status). */
 void ccid_busy_answer(face_t face, const uint8_t header[10], uint8_t answer[10]);
 /* The time-extension answer for the command that runs now, `multiplier` in bError. */
 void ccid_time_extension(uint8_t answer[10], uint8_t multiplier);
+/* Once per turn of the loop, also while a command runs: sends time extensions. Returns when it wants the next turn. */
+uint64_t ccid_step(uint64_t now);
+/* The running command is to end: aborted, its face vanished or the card was pulled. False when no command runs. */
+bool ccid_stopped(void);
+/* PC_to_RDR_Abort for the running command of this face. */
+void ccid_abort(face_t face);
+/* Where the data of this face's next message begins in g_message: 10, or behind what a chained APDU has brought so far. */
+size_t ccid_data_at(face_t face);
+bool ccid_chain_open(face_t face);
 /* RDR_to_PC_NotifySlotChange, 2 bytes; true when there is news for this face. */
 bool ccid_notify(face_t face, uint8_t notice[2]);
 /* The face is gone (port closed, USB reset, suspend): its card is powered off if it owned it. */

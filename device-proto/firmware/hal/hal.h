@@ -12,10 +12,15 @@
 uint64_t hal_now_us(void);              /* microseconds since reset, never goes back */
 void hal_idle(uint64_t until_us);       /* WFI until an interrupt, or until this time; may return early */
 
+uint64_t hal_poll(uint64_t now_us);     /* what the board does between interrupts (display, buzzer): once per turn; returns when it wants the next */
+
 /* ---- USB device: endpoints only; the meaning is in ccid/ and link/ ------------------------------------------ */
-/* Called from hal_poll() context (never from an interrupt). Packets are <= 64 bytes. */
-bool hal_usb_configured(void);
+/* Called from the loop, never from an interrupt. Packets are <= 64 bytes. */
+bool hal_usb_configured(void);          /* a configuration is set, and the bus is not suspended */
 bool hal_usb_suspended(void);
+uint32_t hal_usb_epoch(void);           /* changes with everything that ends what a host had: bus reset, suspend, SET_CONFIGURATION */
+bool hal_usb_take_abort(uint8_t *slot, uint8_t *sequence); /* the CCID control request ABORT, once */
+bool hal_cdc_dtr(void);                 /* a program holds the CDC port open (a hint: transmission is never gated on it) */
 bool hal_bulk_in_ready(uint8_t face);   /* face: HAL_FACE_* ; may a packet be queued now? */
 void hal_bulk_in(uint8_t face, const uint8_t *data, size_t length); /* 0..64 bytes, copied; 0 = ZLP */
 size_t hal_bulk_out(uint8_t face, uint8_t packet[64], bool *got);   /* takes one received packet, re-arms the endpoint */

@@ -1,4 +1,4 @@
-/* chip.h - what the files of hal/rp2040 share. Vectors are named irq_<block>() and are weak: a file that defines one gets it. */
+/* chip.h - what the files of hal/rp2040 share. */
 #ifndef CHIP_H
 #define CHIP_H
 #include <stdbool.h>
@@ -26,6 +26,15 @@ static inline uint32_t irq_save(void) {
 }
 static inline void irq_restore(uint32_t primask) { __asm volatile("msr primask, %0" ::"r"(primask) : "memory"); }
 
+/* The vectors in use. start.c has weak ones that fault; a file that defines one gets it. */
+void irq_timer_0(void);
+void irq_usbctrl(void);
+void irq_pio0_0(void);
+void irq_pio0_1(void);
+void irq_dma_0(void);
+void irq_io_bank0(void);
+void irq_uart0(void);
+
 /* start.c */
 void irq_enable(uint32_t irq, uint32_t priority);
 /* clocks.c */
@@ -50,5 +59,6 @@ uint64_t buzzer_poll(uint64_t now);
 void uart_start(void);
 void flash_start(void);
 void reset_start(void);
+_Noreturn void fault_end(const uint32_t *frame);
 void usb_start(void);
 #endif

@@ -1,0 +1,63 @@
+/* uart.c - UART0, 115 200 8N1, through rings. */
+#include "chip.h"
+#include "hal/hal.h"
+
+#define BAUD 115200u
+#define RX_SIZE 2048u /* 0.18 s at full line rate */
+#define TX_SIZE 1024u
+
+static uint8_t s_rx[RX_SIZE], s_tx[TX_SIZE];
+static volatile uint32_t s_rx_in, s_rx_out, s_tx_in, s_tx_out; /* free-running; the index is taken modulo the size */
+
+void uart_start(void) {
+  unreset(RESET_UART0);
+  const uint32_t divider = (CLK_SYS_HZ * 8u / BAUD + 1u) / 2u; /* 1/64ths: 4 * clk / baud, rounded */
+  UART_IBRD = divider >> 6;
+  UART_FBRD = divider & 63u;
+  UART_LCR_H = 3u << 5 | BIT(4);   /* 8N1, FIFOs; this write also takes the divider over (4.2.7.1) */
+  UART_CR = BIT(0) | BIT(8) | BIT(9);
+  UART_IFLS = 2u << 3 | 0u;        /* receive at half full, send at 1/8 */
+  UART_ICR = 0x7ffu;
+  UART_IMSC = UART_INT_RX | UART_INT_RT;
+#ifndef NEGATIVE_PIN_NOT_MUXED
+  GPIO_CTRL(PIN_UART0TX) = FUNC_UART;
+#endif
+  GPIO_CTRL(PIN_UART0RX) = FUNC_UART;
+  irq_enable(IRQ_UART0, PRIORITY_REST);
+}
+
+static void fill_fifo(void) {
+  while (s_tx_out != s_tx_in && (UART_FR & UART_FR_TXFF) == 0) UART_DR = s_tx[s_tx_out++ % TX_SIZE];
+  if (s_tx_out == s_tx_in) {
+    UART_IMSC = UART_INT_RX | UART_INT_RT;
+  } else {
+    UART_IMSC = UART_INT_RX | UART_INT_RT | UART_INT_TX;
+  }
+}
+
+void irq_uart0(void) {
+  UART_ICR = UART_MIS;
+  while ((UART_FR & UART_FR_RXFE) == 0) {
+    const uint32_t data = UART_DR;
+    /* A character with a framing, parity, break or overrun mark is no character. The frame it was in fails its CRC and is repeated. */
+    if ((data & 0xf00u) != 0) continue;
+    if (s_rx_in - s_rx_out < RX_SIZE) s_rx[s_rx_in++ % RX_SIZE] = (uint8_t)data;
+  }
+  fill_fifo();
+  event_raise();
+}
+
+size_t hal_uart_read(uint8_t *data, size_t capacity) {
+  size_t n = 0;
+  while (n < capacity && s_rx_out != s_rx_in) data[n++] = s_rx[s_rx_out++ % RX_SIZE];
+  return n;
+}
+
+size_t hal_uart_write(const uint8_t *data, size_t length) {
+  size_t n = 0;
+  while (n < length && s_tx_in - s_tx_out < TX_SIZE) s_tx[s_tx_in++ % TX_SIZE] = data[n++];
+  const uint32_t primask = irq_save();
+  fill_fifo(); /* the interrupt comes on the way down past 1/8, so the first bytes are put in by hand */
+  irq_restore(primask);
+  return n;
+}

@@ -1,0 +1,32 @@
+/* negative.h - deliberately wrong images, one line each. `tools/dev/firmware.mjs build --define NAME --out DIR` makes one; the strict
+ * board must stop each with its own named rule. A released image defines none of them (release.mjs's `check` compares bytes).
+ *
+ *   NEGATIVE_NO_FULL_BIT             hal/rp2040/usb_endpoint.c  a bulk-IN buffer is armed without FULL: the controller NAKs for ever
+ *   NEGATIVE_WRONG_TOGGLE            hal/rp2040/usb_endpoint.c  the data toggle stands still
+ *   NEGATIVE_AVAILABLE_AT_ONCE       hal/rp2040/usb_endpoint.c  AVAILABLE is written together with length and PID (4.1.2.5.1)
+ *   NEGATIVE_EP0_NOT_CLAMPED         hal/rp2040/usb_control.c   an answer is as long as the descriptor, whatever wLength asked
+ *   NEGATIVE_NO_STALL                hal/rp2040/usb_control.c   an unknown request is left unanswered instead of stalled
+ *   NEGATIVE_USED_IN_RESET           hal/rp2040/clocks.c        RESET_DONE is not waited for, and PWM is left in reset
+ *   NEGATIVE_PIN_NOT_MUXED           hal/rp2040/uart.c          UART0 TX keeps function "none"
+ *   NEGATIVE_PAD_NO_INPUT            hal/rp2040/gpio.c          the keypad columns' input buffers stay off
+ *   NEGATIVE_NO_SCHMITT              hal/rp2040/gpio.c          the card's I/O pad has no Schmitt trigger
+ *   NEGATIVE_CARD_IO_PULLED_DOWN     hal/rp2040/gpio.c          the card's I/O pad keeps its reset pull-down against the card's pull-up
+ *   NEGATIVE_XIP_READ_OUT_OF_XIP     hal/rp2040/flash.c         flash is read as memory while SSI is in command mode
+ *   NEGATIVE_XIP_FETCH_OUT_OF_XIP    hal/rp2040/flash.c         a function in flash is called while SSI is in command mode
+ *   NEGATIVE_MEMSET_FROM_XIP         hal/rp2040/flash.c         … and the function is the loader's fill, as when gcc makes a memset of a loop
+ *   NEGATIVE_XIP_STORE               hal/rp2040/flash.c         a store to flash as if it were memory
+ *   NEGATIVE_XIP_NOT_RESTORED        hal/rp2040/flash.c         chip select stays forced after the command: the flash never sees a new one
+ *   NEGATIVE_WFI_RACE                hal/rp2040/time.c          events are looked at with interrupts on, then WFI
+ *   NEGATIVE_WFI_FOREVER             hal/rp2040/time.c          the alarm is not set before WFI
+ *   NEGATIVE_VCC_WITHOUT_CARD        hal/rp2040/card.c          VCC goes on at start, card or none
+ *   NEGATIVE_WRONG_OFF_ORDER         hal/rp2040/card.c          VCC falls before RST and CLK
+ *   NEGATIVE_NO_EMERGENCY_OFF        hal/rp2040/card.c          the presence switch does not deactivate
+ *   NEGATIVE_ROW_DRIVEN_HIGH         hal/rp2040/keypad.c        keypad rows are driven high instead of let go: two keys short two drivers
+ *   NEGATIVE_WATCHDOG_NOT_FED        hal/rp2040/reset.c         the loop does not feed the watchdog
+ *   NEGATIVE_UNALIGNED               app/main.c                 an unaligned word read
+ *   NEGATIVE_STACK_OVERFLOW          app/main.c                 the stack runs out of its banks
+ *   NEGATIVE_BOOT2_CRC               tools/dev/firmware.mjs     one bit of boot2's check is wrong
+ */
+#ifndef NEGATIVE_H
+#define NEGATIVE_H
+#endif
