@@ -24,13 +24,13 @@ WEAK_IRQ(irq_uart0);
 typedef void (*vector_t)(void);
 __attribute__((section(".vectors"), used)) static const struct {
   uint32_t *stack;
-  vector_t reset, nmi, hardfault, reserved[11], pendsv, systick, irq[32];
+  vector_t reset, nmi, hardfault, reserved[10], pendsv, systick, irq[32];
 } k_vectors = {
     .stack = __stack_top,
     .reset = (vector_t)app_reset,
     .nmi = fault_entry,
     .hardfault = fault_entry,
-    .reserved = {0, 0, 0, 0, 0, 0, 0, fault_entry /* SVC */, 0, 0, 0},
+    .reserved = {0, 0, 0, 0, 0, 0, 0, fault_entry /* SVC */, 0, 0},
     .pendsv = fault_entry,
     .systick = fault_entry,
     .irq =
@@ -41,6 +41,8 @@ __attribute__((section(".vectors"), used)) static const struct {
             irq_unexpected, irq_unexpected, irq_unexpected, irq_unexpected, irq_unexpected, irq_unexpected, irq_unexpected, irq_unexpected,
         },
 };
+
+_Static_assert(sizeof k_vectors == 48 * sizeof(uint32_t), "16 exceptions, 32 interrupts");
 
 static void fill(uint32_t *from, const uint32_t *to, uint32_t value) {
   volatile uint32_t *p = from;
