@@ -81,14 +81,14 @@ function load(): StandardMaterial {
   const certificate = (name: string): Uint8Array => readPem(read(name))[0]!;
   const card = JSON.parse(read("card.json")) as Pick<StandardMaterial, "authPin" | "signPassword" | "person" | "cardRecord"> &
     Pick<AuthorityState, "issued" | "nextSerial" | "nextCrl">;
-  const signCaCertificate = certificate("sign-ca.pem");
-  const authCaCertificate = certificate("auth-ca.pem");
+  const signCa = certificate("sign-ca.pem");
+  const authCa = certificate("auth-ca.pem");
   const base64 = (der: Uint8Array): string => Buffer.from(der).toString("base64");
   return {
     signCertificate: certificate("sign.pem"),
     authCertificate: certificate("auth.pem"),
-    signCaCertificate,
-    authCaCertificate,
+    signCa,
+    authCa,
     signKey: read("sign.test-key.pem"),
     authKey: read("auth.test-key.pem"),
     authPin: card.authPin,
@@ -98,7 +98,7 @@ function load(): StandardMaterial {
     caPem: read("sign-ca.pem") + read("auth-ca.pem"),
     authority: {
       keys: { sign: read("sign-ca.test-key.pem"), auth: read("auth-ca.test-key.pem") },
-      roots: { sign: base64(signCaCertificate), auth: base64(authCaCertificate) },
+      roots: { sign: base64(signCa), auth: base64(authCa) },
       nextSerial: card.nextSerial,
       nextCrl: card.nextCrl,
       issued: card.issued,

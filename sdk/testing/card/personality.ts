@@ -6,8 +6,8 @@ import type { CardApplication, CardFile, CardPersonality } from "./model.js";
 export interface CardMaterial {
   readonly signCertificate: Uint8Array;
   readonly authCertificate: Uint8Array;
-  readonly signCaCertificate: Uint8Array;
-  readonly authCaCertificate: Uint8Array;
+  readonly signCa: Uint8Array;
+  readonly authCa: Uint8Array;
   /** PKCS#8 PEM. */
   readonly signKey: string;
   readonly authKey: string;
@@ -43,11 +43,11 @@ export function standardPersonality(material: CardMaterial): CardPersonality {
 function jpki(material: CardMaterial): CardApplication {
   const files: CardFile[] = [
     { kind: "data", fid: 0x0001, read: { anyOf: [0x001b] }, bytes: material.signCertificate },
-    { kind: "data", fid: 0x0002, read: "free", bytes: material.signCaCertificate },
+    { kind: "data", fid: 0x0002, read: "free", bytes: material.signCa },
     { kind: "data", fid: 0x0006, read: "free", bytes: ascii("JPKIAPICCTOKEN2".padEnd(160, " ")) },
     { kind: "data", fid: 0x0008, read: "free", bytes: Uint8Array.of(0x8f, 0x8f, 0x00) },
     { kind: "data", fid: 0x000a, read: "free", bytes: material.authCertificate },
-    { kind: "data", fid: 0x000b, read: "free", bytes: material.authCaCertificate },
+    { kind: "data", fid: 0x000b, read: "free", bytes: material.authCa },
     { kind: "key", fid: 0x0017, needs: 0x0018, key: createPrivateKey(material.authKey) },
     { kind: "secret", fid: 0x0018, value: ascii(material.authPin), maxTries: 3, minLength: 4, maxLength: 4 },
     { kind: "key", fid: 0x001a, needs: 0x001b, key: createPrivateKey(material.signKey) },
