@@ -83,6 +83,8 @@ export interface PinNets {
   chipDrive(pin: number): Level | null;
   /** Function number selected in IO_BANK0 (5 = SIO, 6 = PIO0, 31 = none, …). */
   funcsel(pin: number): number;
+  /** The pad's register in PADS_BANK0: 80 output off, 40 input enable, 30 drive, 08 pull-up, 04 pull-down, 02 Schmitt, 01 fast. */
+  pad(pin: number): number;
   /** Called after a level or the chip's drive changed. Listeners are fixed at construction; they are not part of a snapshot. */
   listen(pin: number, listener: (pin: number) => void): void;
   /** A peripheral model (PIO, PWM) tells what it puts on its function's output: `level` counts only where `enable` is 1. */
@@ -110,4 +112,6 @@ export interface CardLine {
   driveIo(low: boolean): void;
   schedule(kind: number, atNs: number, argument?: number): void;
   cancel(kind: number): void;
+  /** The reader broke a rule of the line ("card-line/…"). */
+  violation(rule: RuleName, detail: string): void;
 }

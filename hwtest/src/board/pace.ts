@@ -76,7 +76,10 @@ export class Pump {
    * A promise for something the board will do. `start` is called at once and keeps `resolve`/`reject`; a model calls them from
    * inside the run, at its board time. What `start` returns, if a function, is called once when the wait ends in any way.
    */
-  waitFor<T>(start: (resolve: (value: T) => void, reject: (reason: unknown) => void) => void | (() => void), options: WaitOptions = {}): Promise<T> {
+  waitFor<T>(
+    start: (resolve: (value: T) => void, reject: (reason: unknown) => void) => void | (() => void),
+    options: WaitOptions = {},
+  ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#failure !== undefined) return reject(this.#failure);
       const { signal } = options;
@@ -188,6 +191,7 @@ export class Pump {
 
   #expire(): void {
     const now = this.#driven.nowNs;
-    for (const waiter of [...this.#waiters]) if (waiter.deadlineNs <= now) waiter.fail(new BoardDeadline(`the board's clock passed ${(waiter.deadlineNs / 1e6).toFixed(3)} ms`));
+    for (const waiter of [...this.#waiters])
+      if (waiter.deadlineNs <= now) waiter.fail(new BoardDeadline(`the board's clock passed ${(waiter.deadlineNs / 1e6).toFixed(3)} ms`));
   }
 }
