@@ -18,6 +18,8 @@ void draw_columns(unsigned x, unsigned row, const uint8_t *columns, unsigned wid
   }
 }
 
+const uint8_t *draw_glyph(uint8_t character) { return GLYPHS_ASCII[character < 0x20u || character > 0x7eu ? 0u : character - 0x20u]; }
+
 static unsigned draw_code(unsigned x, unsigned row, unsigned code) {
   if (code >= 0x80u) {
     if (code - 0x80u >= GLYPH_WIDE_COUNT) return x;

@@ -18,6 +18,8 @@ unsigned draw_ascii(unsigned x, unsigned row, const char *text, unsigned length)
 unsigned draw_small(unsigned x, unsigned y, const char *text);
 /* Columns of a glyph of `width` columns and two pages. */
 void draw_columns(unsigned x, unsigned row, const uint8_t *columns, unsigned width);
+/* The 16 bytes of an ASCII glyph: 8 columns of the upper page, then 8 of the lower one. */
+const uint8_t *draw_glyph(uint8_t character);
 /* Hands the frame to the board. */
 void draw_show(void);
 #endif

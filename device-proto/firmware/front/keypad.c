@@ -18,11 +18,13 @@ static struct {
   uint8_t quiet;   /* samples equal to `raw` since it changed */
 } s_matrix = {.stable = 0xffff};
 
+#ifdef NEGATIVE_KEY_STAYS
+static volatile uint8_t s_last_digit; /* as a repeat function would keep it */
+#endif
+
 void keypad_forget(void) {
-#ifndef NEGATIVE_KEY_STAYS
   secret_wipe(&s_matrix, sizeof s_matrix);
   s_matrix.stable = 0xffff; /* as if all were down: nothing counts before it was up once */
-#endif
 }
 
 /* Code of the only key in `pressed`, KEYPAD_NONE for none or several. Goes over all sixteen, whichever it is. */
@@ -63,6 +65,9 @@ keypad_wait_t keypad_wait(uint64_t deadline, uint8_t *key) {
     }
     const uint8_t code = sample();
     if (code != KEYPAD_NONE) {
+#ifdef NEGATIVE_KEY_STAYS
+      if (code >= '0') s_last_digit = code;
+#endif
       *key = code;
       return KEYPAD_PRESSED;
     }

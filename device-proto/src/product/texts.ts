@@ -42,8 +42,8 @@ export const displayTexts = {
   // entry
   modeDigits: { ja: "数字", en: "123" },
   modeLetters: { ja: "英字", en: "ABC" },
-  lengthExact: { ja: "{0}文字", en: "{0} chars" },
-  lengthRange: { ja: "{0}-{1}文字", en: "{0}-{1} chars" },
+  lengthExact: { ja: "{0}文字", en: "{0} long" },
+  lengthRange: { ja: "{0}-{1}文字", en: "{0}-{1} long" },
   tooShort: { ja: "短すぎます", en: "Too short" },
   mismatch: { ja: "一致しません", en: "Not the same" },
   // the last try

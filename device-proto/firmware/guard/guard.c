@@ -1,0 +1,167 @@
+/* guard.c - see guard.h. What is known of the card comes only from commands it answered with 9000, 61xx, 62xx or 63xx. */
+#include "guard/guard.h"
+#include "gen/product_gen.h"
+#include "guard/apdu.h"
+#include "guard/consent.h"
+#include "hal/hal.h"
+
+enum { EF_SIGN_KEY = 0x001a, EF_AUTH_KEY = 0x0017, EF_SIGN_PIN = 0x001b, EF_AUTH_PIN = 0x0018, EF_UNKNOWN = 0 };
+enum {
+  INS_VERIFY = 0x20,
+  INS_VERIFY_TLV = 0x21,
+  INS_CHANGE = 0x24,
+  INS_PSO = 0x2a,
+  INS_PSO_TLV = 0x2b,
+  INS_RESET_RETRY = 0x2c,
+  INS_CHANGE_KEY = 0x32, /* JICSAP */
+  INS_GET_CHALLENGE = 0x84,
+  INS_SELECT = 0xa4,
+  INS_READ_BINARY = 0xb0,
+  INS_GET_RESPONSE = 0xc0,
+  INS_ENVELOPE = 0xc2,
+  INS_ENVELOPE_TLV = 0xc3,
+};
+static const uint8_t k_jpki[] = {0xd3, 0x92, 0xf0, 0x00, 0x26, 0x01, 0x00, 0x00, 0x00, 0x01};
+
+static bool s_consent = PRODUCT_CONSENT, s_pad_only = PRODUCT_PAD_ONLY;
+
+static struct {
+  bool jpki_seen; /* since reset, on any channel: JPKI or a prefix of its AID was selected */
+  bool jpki;      /* … and is, or may be, what the basic channel talks to now */
+  bool full_name; /* … and surely is: a prefix could have selected a neighbour */
+  uint16_t ef;    /* selected there; EF_UNKNOWN after anything that might have changed it */
+  int8_t tries[3];       /* by guard_secret_t; -1 = unknown */
+  uint8_t accepted[64];  /* the hash the person said OK to and the card has not signed yet */
+  uint8_t accepted_length;
+} s_card = {.tries = {-1, -1, -1}};
+
+void guard_policies(bool consent, bool pad_only) {
+  s_consent = consent;
+  s_pad_only = pad_only;
+}
+
+void guard_reset(void) {
+  secret_wipe(&s_card, sizeof s_card);
+  for (size_t i = 0; i < 3; i++) s_card.tries[i] = -1;
+}
+
+guard_secret_t guard_secret_of(uint8_t p2) {
+  if (!s_card.jpki || !s_card.full_name) return SECRET_UNKNOWN;
+  const unsigned ef = p2 == 0x80u ? s_card.ef : (p2 & 0xe0u) == 0x80u ? p2 & 0x1fu : (unsigned)EF_UNKNOWN; /* short EF id in bits 5..1 */
+  return ef == EF_AUTH_PIN ? SECRET_JPKI_AUTH : ef == EF_SIGN_PIN ? SECRET_JPKI_SIGN : SECRET_UNKNOWN;
+}
+guard_secret_t guard_selected_secret(void) { return guard_secret_of(0x80); }
+int guard_tries_of(guard_secret_t secret) { return s_card.tries[secret]; }
+int guard_tries_left(void) { return guard_tries_of(guard_selected_secret()); }
+
+/* Basic channel, no chaining, no secure messaging: interindustry 00 or JPKI's own 80. */
+static bool plain_class(uint8_t cla) { return cla == 0x00 || cla == 0x80; }
+
+/* Pad-only: may this command bring a secret from the host? Everything that could, in any coding, is refused. */
+static bool carries_secret(const apdu_t *a, bool readable) {
+  switch (a->ins) {
+  case INS_VERIFY:
+  case INS_VERIFY_TLV:
+  case INS_CHANGE:
+  case INS_RESET_RETRY:
+  case INS_CHANGE_KEY: return !readable || a->data_length != 0 || (a->cla & 0x10u) != 0;
+  case INS_ENVELOPE: /* a command within a command */
+  case INS_ENVELOPE_TLV: return true;
+  default: return !readable;
+  }
+}
+
+static guard_verdict_t compute_signature(const apdu_t *a, bool readable) {
+  /* Which key: its file, or its short id. What is not surely the authentication key is treated as the signature key. */
+  const bool auth_key = a->p2 == 0x97u || (a->p2 == 0x80u && s_card.ef == EF_AUTH_KEY);
+  digest_t digest;
+  /* P1 00: the card signs what it is given. The other forms, where the card hashes, would leave nothing to show. */
+  if (!readable || a->p1 != 0x00u || !digestinfo_parse(a->data, a->data_length, &digest)) return GUARD_REFUSE;
+  if (auth_key) return GUARD_PASS; /* a log-in; still only a hash, so that no document can be had from it */
+  bool accepted = s_card.accepted_length == digest.length;
+  for (size_t i = 0; accepted && i < digest.length; i++) accepted = s_card.accepted[i] == digest.hash[i];
+  if (accepted) return GUARD_PASS;
+  const guard_verdict_t verdict = consent_ask(&digest);
+  if (verdict != GUARD_PASS) return verdict;
+  for (size_t i = 0; i < digest.length; i++) s_card.accepted[i] = digest.hash[i];
+  s_card.accepted_length = digest.length;
+  return GUARD_PASS;
+}
+
+guard_verdict_t guard_before(const uint8_t *command, size_t length) {
+  apdu_t a = {0};
+  const bool readable = apdu_parse(command, length, &a);
+  if (length < 4 || !s_card.jpki_seen) return GUARD_PASS; /* another card's business */
+  if (s_pad_only && carries_secret(&a, readable)) return GUARD_REFUSE;
+  if (!s_consent) return GUARD_PASS;
+  if (a.ins == INS_ENVELOPE || a.ins == INS_ENVELOPE_TLV) return GUARD_REFUSE; /* could wrap a signature command */
+  if (a.ins != INS_PSO && a.ins != INS_PSO_TLV) return GUARD_PASS;
+  if (a.ins == INS_PSO_TLV || !plain_class(a.cla)) return GUARD_REFUSE; /* another channel, a chain or secure messaging: not to be classified */
+  return s_card.jpki ? compute_signature(&a, readable) : GUARD_PASS;
+}
+
+static void selected(const apdu_t *a) {
+  s_card.ef = EF_UNKNOWN;
+  if (a->p1 == 0x04) { /* by name: JPKI, a prefix of it, or a longer name that begins with it */
+    const size_t n = a->data_length < sizeof k_jpki ? a->data_length : sizeof k_jpki;
+    bool jpki = n > 0;
+    for (size_t i = 0; i < n; i++) jpki &= a->data[i] == k_jpki[i];
+    s_card.jpki_seen |= jpki;
+    if (a->cla != 0x00) { /* another channel, or a class the card need not have read as we do */
+      s_card.jpki |= jpki;
+      return;
+    }
+    s_card.jpki = jpki;
+    s_card.full_name = jpki && a->data_length == sizeof k_jpki;
+    return;
+  }
+  /* By file id under the application; any other way leaves us not knowing, which the policies take for the worst. */
+  if (a->cla == 0x00 && a->p1 == 0x02 && a->data_length == 2) s_card.ef = (uint16_t)(a->data[0] << 8 | a->data[1]);
+}
+
+/* Commands that leave the current file what it is. Every other one might name another by a short id (ISO 7816-4 §7.3.1), even if it fails. */
+static bool keeps_file(const apdu_t *a) {
+  switch (a->ins) {
+  case INS_SELECT: return true; /* a successful one is looked at */
+  case INS_VERIFY:
+  case INS_CHANGE: return a->p2 == 0x80;
+  case INS_READ_BINARY: return a->p1 < 0x80;
+  case INS_PSO:
+  case INS_GET_CHALLENGE:
+  case INS_GET_RESPONSE: return true;
+  default: return false;
+  }
+}
+
+static void tried(const apdu_t *a, unsigned sw) {
+  const guard_secret_t secret = a->cla == 0x00 ? guard_secret_of(a->p2) : SECRET_UNKNOWN;
+  if (secret == SECRET_UNKNOWN) return;
+  if ((sw & 0xfff0u) == 0x63c0u) {
+    s_card.tries[secret] = (int8_t)(sw & 15u);
+  } else {
+    s_card.tries[secret] = sw == 0x6983u || sw == 0x6984u ? 0 : -1; /* 9000: full again, whatever that is */
+  }
+}
+
+void guard_after(const uint8_t *command, size_t length, const uint8_t *answer, size_t answer_length) {
+  apdu_t a;
+  if (length < 4 || answer_length < 2) return;
+  const bool readable = apdu_parse(command, length, &a);
+  const unsigned sw = (unsigned)answer[answer_length - 2] << 8 | answer[answer_length - 1];
+  const bool done = sw == 0x9000u || (sw >= 0x6100u && sw < 0x6400u);
+  if (a.ins == INS_SELECT && done) {
+    if (readable) {
+      selected(&a);
+    } else { /* the card understood what we did not: believe nothing about files, and the worst about JPKI */
+      s_card.jpki_seen = s_card.jpki = true;
+      s_card.full_name = false;
+      s_card.ef = EF_UNKNOWN;
+    }
+  }
+  if (!keeps_file(&a)) s_card.ef = EF_UNKNOWN;
+  if (a.ins == INS_VERIFY && a.p1 == 0x00) tried(&a, sw);
+  if (a.ins == INS_PSO && done) { /* signed: this OK is used up */
+    secret_wipe(s_card.accepted, sizeof s_card.accepted);
+    s_card.accepted_length = 0;
+  }
+}
