@@ -10,9 +10,12 @@ type Range = readonly [offset: number, length: number];
  * (chaining, channels and secure messaging change the class, not the instruction), and of JICSAP's CHANGE KEY `80 32`. `undefined` when nothing.
  */
 export function secretInApdu(apdu: Uint8Array): Range | undefined {
-  const [cla, ins] = apdu;
-  const carries =
-    ins === 0x20 || ins === 0x21 || ins === 0x24 || ins === 0x25 || ins === 0x2c || ins === 0x2d || (cla === 0x80 && ins === 0x32);
+  // Up to five octets are a header with at most a length: the question for the tries left has no secret.
+  return carriesSecret(apdu) && apdu.length > 5 ? [5, apdu.length - 5] : undefined;
+}
+
+function carriesSecret([cla, ins]: Uint8Array): boolean {
+  return ins === 0x20 || ins === 0x21 || ins === 0x24 || ins === 0x25 || ins === 0x2c || ins === 0x2d || (cla === 0x80 && ins === 0x32);
 }
 
 /**
