@@ -294,8 +294,9 @@ export class UsbController implements Model, RegisterBlock, DpramOwner {
     const last = value & buf.last;
     value = (value & ~(buf.available | buf.full)) | full;
     if (length !== undefined) value = (value & ~buf.lengthMask) | length;
-    const rest = (half ? word & 0x0000ffff : word & 0xffff0000) & ~buf.resetSelect;
-    this.ram.writeBack(endpoint, (rest | (value << (16 * half))) >>> 0);
+    const rest = half ? word & 0x0000ffff : word & 0xffff0000;
+    // "Reset buffer select" clears itself at the end of a transfer (table 389).
+    this.ram.writeBack(endpoint, ((rest | (value << (16 * half))) & ~buf.resetSelect) >>> 0);
     if (last) this.#s.latched |= sieStatus.transComplete;
     const doubled = (control & epCtrl.doubleBuffered) !== 0;
     this.#s.select[endpoint] = doubled ? half ^ 1 : 0;

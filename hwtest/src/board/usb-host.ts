@@ -135,7 +135,10 @@ export class UsbHost implements Model, UsbBus {
       pipe.queue = pipe.queue.filter((transfer) => transfer.internal || transfer.id === inFlight);
       for (const transfer of pipe.queue) if (!transfer.internal) transfer.cancelled = true;
     }
-    for (const done of waiting) done({ status: "disconnected", data: new Uint8Array(0), actual: 0 });
+    // Whoever waits hears of it when the whole board is loaded.
+    queueMicrotask(() => {
+      for (const done of waiting) done({ status: "disconnected", data: new Uint8Array(0), actual: 0 });
+    });
   }
 
   /** A chip reset shows itself by the pull-up; a power cut takes the host's view of the device with it. */
@@ -624,6 +627,7 @@ export class UsbHost implements Model, UsbBus {
       transfer.silent = 0;
       this.controller.endSetup(Uint8Array.from(transfer.setup));
       this.#stage(pipe, transfer, transfer.setup[6] || transfer.setup[7] ? 1 : 2);
+      pipe.notBeforeNs = this.host.nowNs + wireNs.afterSetup;
     } else if (wire.kind === "in") this.#received(pipe, transfer, wire.answer as Extract<InAnswer, { handshake: "ack" }>);
     else this.#sent(pipe, transfer, wire.bytes);
     if (transfer.cancelled && pipe.queue[0] === transfer) this.#end(pipe, transfer, "cancelled");
@@ -653,7 +657,7 @@ export class UsbHost implements Model, UsbBus {
   }
 
   #lose(direction: "in" | "out", every: number, pipe: Pipe): boolean {
-    if (!every || (pipe.endpoint === 0 && !this.#s.faults.control)) return false;
+    if (!every || (pipe.endpoint === 0 && (direction === "out" || !this.#s.faults.control))) return false;
     return ++this.#s.dataPackets[direction] % every === 0;
   }
 

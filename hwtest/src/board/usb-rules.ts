@@ -1,6 +1,5 @@
 /** The rules of the USB controller and its host; part of `rules`. */
 export const usbRules = {
-  "usb/access-in-reset": "The dual-port RAM was touched while RESETS holds the USB controller in reset.",
   "usb/no-clock": "The controller was enabled without a running 48 MHz clk_usb from a locked PLL.",
   "usb/dpram-garbage":
     "The controller was enabled although control words of the dual-port RAM were never written (silicon: random after power-on).",

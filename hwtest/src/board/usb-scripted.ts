@@ -155,7 +155,6 @@ export type Mistake =
   | "no-mux"
   | "no-clear"
   | "no-clock"
-  | "write-clear-alias"
   | "no-abort";
 
 /** Which BUFF_STATUS bit stands for which endpoint of the script. */
@@ -340,7 +339,6 @@ export class ScriptedDriver implements Model {
     const done = this.read(reg.buffStatus);
     for (let endpoint = 0; endpoint < 32; endpoint++) {
       if (!((done >>> endpoint) & 1)) continue;
-      if (this.mistakes.has("write-clear-alias")) this.write(reg.buffStatus + 0x1000, 1 << endpoint);
       this.clear(reg.buffStatus, 1 << endpoint);
       if (endpoint === CCID_IN && this.doubleBuffered) {
         this.log.push(`half ${(this.read(reg.buffCpuShouldHandle) >>> endpoint) & 1}`);
@@ -425,6 +423,7 @@ export class ScriptedDriver implements Model {
     const part = data.subarray(0, this.mistakes.has("overrun") ? data.length : wanted);
     for (let at = 0; at < part.length; at += 64) this.#control.push(part.slice(at, at + 64));
     if (part.length < wanted && part.length % 64 === 0) this.#control.push(new Uint8Array(0));
+    if (wanted === 0) return this.arm(0, undefined, 0);
     this.arm(1, undefined, 0); // the status stage may come before the last ACK is seen
     this.#controlInDone();
   }
@@ -440,7 +439,10 @@ export class ScriptedDriver implements Model {
   }
 
   #controlOutDone(): void {
-    if (!this.#expectOut) return;
+    if (!this.#expectOut) {
+      this.#revoke(0); // the host has gone on to the status stage: the last IN packet arrived, whatever became of its ACK
+      return;
+    }
     this.#expectOut = false;
     const length = this.readRam(dpram.bufCtrl + 4) & buf.lengthMask;
     this.lineCoding = [];
@@ -461,7 +463,7 @@ export class ScriptedDriver implements Model {
     for (const key of Object.keys(BUFFER)) {
       const endpoint = Number(key);
       this.#revoke(endpoint);
-      const at = this.mistakes.has("bad-buffer") ? 0x1000 - 32 : this.mistakes.has("buffer-overlap") ? 0x180 : BUFFER[endpoint]!;
+      const at = this.mistakes.has("bad-buffer") ? 0x100 : this.mistakes.has("buffer-overlap") ? 0x180 : BUFFER[endpoint]!;
       const twice = endpoint === CCID_IN && this.doubleBuffered ? epCtrl.doubleBuffered : 0;
       this.writeRam(
         dpram.epCtrl - 8 + endpoint * 4,

@@ -83,7 +83,10 @@ export interface UsbFaults {
   loseHostAckEvery: number;
   /** The device's ACK of an OUT packet never reaches the host. */
   loseDeviceAckEvery: number;
-  /** Endpoint 0 too. */
+  /**
+   * The host's ACKs on endpoint 0 too. Not the device's: a repeated OUT packet on endpoint 0 finds no armed buffer on this chip
+   * (arming one in advance would swallow the next request's data), so real hosts run into their time limit there.
+   */
   control: boolean;
 }
 
@@ -101,6 +104,8 @@ export const wireNs = {
   frame: 1_000_000,
   /** A packet must be over this long before the next SOF. */
   guard: bits(10),
+  /** A host controller fetches the next stage's descriptor after a SETUP; in this time firmware takes back what is left of an older request. */
+  afterSetup: 10_000,
   /** NAKed control and bulk endpoints are asked again on this grid. */
   retryGrid: 10_000,
 } as const;
