@@ -48,14 +48,14 @@ class Refusal extends Error {
 
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 const capture = (command, args) => {
-  const run = spawnSync(command, args, { encoding: "utf8" });
+  const run = spawnSync(command, args, { encoding: "utf8", cwd: firmware });
   if (run.error) throw new Refusal(MISSING, `${command} is missing. On Debian and Ubuntu: sudo apt-get install gcc-arm-none-eabi binutils-arm-none-eabi`);
   if (run.status !== 0) throw new Refusal(1, `${command} ${args.join(" ")}\n${run.stderr}`);
   return run.stdout.trim();
 };
 const runAsync = (command, args) =>
   new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], cwd: firmware });
     let text = "";
     child.stdout.on("data", (data) => (text += data));
     child.stderr.on("data", (data) => (text += data));

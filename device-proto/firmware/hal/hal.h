@@ -64,6 +64,7 @@ void hal_beep(uint16_t hertz, uint16_t ms);
 
 /* ---- identity, entropy, resets ---------------------------------------------------------------------------------- */
 void hal_unique_id(uint8_t id[8]);            /* the flash's */
+void hal_image_hash(uint8_t hash[8]);         /* first bytes of the SHA-256 TLV of the image that runs; zero when there is none */
 uint32_t hal_entropy(void);
 uint32_t hal_boot_count(void);
 _Noreturn void hal_reset(void);

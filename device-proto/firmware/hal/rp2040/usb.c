@@ -2,13 +2,15 @@
 #include "hal/hal.h"
 #include "usb.h"
 
+bool g_usb_abort_works; /* RP2040-E2 */
 volatile uint8_t g_usb_configuration;
 volatile bool g_usb_suspended;
 volatile uint32_t g_usb_epoch; /* counts everything that ends what a host had: reset, suspend, new configuration */
 
 void usb_start(void) {
   control_start();
-  unreset(RESET_USBCTRL);
+  unreset(RESET_USBCTRL | RESET_SYSINFO);
+  g_usb_abort_works = SYSINFO_CHIP_ID >> 28 >= 2;
   for (uint32_t at = 0; at < DPRAM_SIZE; at += 4) REG(USB_DPRAM + at) = 0; /* undefined after power-up */
   USB_MUXING = USB_MUXING_TO_PHY | USB_MUXING_SOFTCON;
   USB_PWR = USB_PWR_VBUS_DETECT | USB_PWR_VBUS_DETECT_OVERRIDE; /* no VBUS pin: bus-powered, so VBUS is there */

@@ -76,6 +76,7 @@ typedef struct {
 
 enum { EP_CCID_OUT, EP_CCID_IN, EP_CCID_NOTIFY, EP_CDC_OUT, EP_CDC_IN, EP_CDC_NOTIFY, EP_TABLE_COUNT };
 extern endpoint_t g_endpoint[EP_TABLE_COUNT];
+extern bool g_usb_abort_works;
 extern volatile uint8_t g_usb_configuration;
 extern volatile bool g_usb_suspended;
 extern volatile uint32_t g_usb_epoch;
@@ -84,6 +85,7 @@ static inline bool endpoint_is_out(const endpoint_t *e) { return (e->index & 1u)
 
 /* usb_endpoint.c */
 void buffer_arm(uint32_t index, uint32_t control);
+void buffer_take_back(uint32_t index);
 void dpram_write(uint32_t offset, const uint8_t *data, size_t length);
 void dpram_read(uint32_t offset, uint8_t *data, size_t length);
 void endpoints_close(void);

@@ -48,8 +48,8 @@ void control_reset(void) {
   s_stage = CONTROL_IDLE;
   s_new_address = 0;
   s_dtr = s_abort = false;
-  EP_BUFFER_CONTROL(EP0_IN) = 0;
-  EP_BUFFER_CONTROL(EP0_OUT) = 0;
+  buffer_take_back(EP0_IN);
+  buffer_take_back(EP0_OUT);
 }
 
 static void send(size_t length) {
@@ -272,8 +272,8 @@ void control_setup(void) {
   /* A new SETUP ends whatever stage the last request was in (8.5.3). */
   s_stage = CONTROL_IDLE;
   s_new_address = 0;
-  EP_BUFFER_CONTROL(EP0_IN) = 0;
-  EP_BUFFER_CONTROL(EP0_OUT) = 0;
+  buffer_take_back(EP0_IN);
+  buffer_take_back(EP0_OUT);
   bool done = false;
   if (direction_good(&setup)) {
     switch (setup.bmRequestType & 0x7fu) {

@@ -43,6 +43,23 @@ void buffer_arm(uint32_t index, uint32_t control) {
   EP_BUFFER_CONTROL(index) = control | BUFFER_AVAILABLE;
 }
 
+/* Takes a buffer back from the controller. RP2040-E2: before revision B2 an abort never ends; there the word is simply rewritten, which is safe
+ * while the host, busy with the control transfer or the reset that brought us here, sends no token to this endpoint. */
+void buffer_take_back(uint32_t index) {
+  const bool abort = g_usb_abort_works && (EP_BUFFER_CONTROL(index) & BUFFER_AVAILABLE) != 0;
+  if (abort) {
+    SET(USB_EP_ABORT) = BIT(index);
+    const uint32_t start = TIMER_TIMERAWL; /* a packet on the wire ends within 60 us */
+    while ((USB_EP_ABORT_DONE & BIT(index)) == 0 && TIMER_TIMERAWL - start < 100u) {
+    }
+  }
+  EP_BUFFER_CONTROL(index) &= BUFFER_LENGTH; /* an OUT packet that came in the last moment keeps its length */
+  if (abort) {
+    CLR(USB_EP_ABORT_DONE) = BIT(index);
+    CLR(USB_EP_ABORT) = BIT(index);
+  }
+}
+
 static void arm(endpoint_t *e) {
   const uint32_t in = endpoint_is_out(e) ? PACKET : BUFFER_FULL | e->length;
   e->armed = true;
@@ -61,6 +78,7 @@ static void arm_in_time(endpoint_t *e) {
     arm(e);
   } else {
     e->waiting = true;
+    (void)USB_SOF_RD; /* a frame that began earlier says nothing about this one */
     SET(USB_INTE) = USB_INT_SOF;
   }
 }
@@ -71,7 +89,7 @@ void endpoint_frame_started(void) {
   s_frame_seen = true;
   CLR(USB_INTE) = USB_INT_SOF;
   for (size_t i = 0; i < EP_TABLE_COUNT; i++) {
-    if (g_endpoint[i].waiting) arm(&g_endpoint[i]);
+    if (g_endpoint[i].waiting && !g_endpoint[i].halted) arm(&g_endpoint[i]);
   }
 }
 
@@ -80,7 +98,7 @@ void endpoints_close(void) {
   s_frame_seen = false;
   for (size_t i = 0; i < EP_TABLE_COUNT; i++) {
     endpoint_t *e = &g_endpoint[i];
-    EP_BUFFER_CONTROL(e->index) = 0;
+    buffer_take_back(e->index);
     EP_CONTROL(e->index) = 0;
     e->toggle = 0;
     e->armed = e->waiting = e->received = e->halted = false;
@@ -114,30 +132,19 @@ void endpoint_done(uint32_t index) {
   }
 }
 
-/* Takes a buffer back from the controller. RP2040-E2: before revision B2 an abort is never finished; there the buffer is simply rewritten, which is safe
- * while the host, busy with the control transfer that brought us here, sends no token to this endpoint. */
 static void take_back(endpoint_t *e) {
   if (!e->armed || e->halted) return;
-  if (SYSINFO_CHIP_ID >> 28 >= 2) {
-    SET(USB_EP_ABORT) = BIT(e->index);
-    while ((USB_EP_ABORT_DONE & BIT(e->index)) == 0) {
-    }
-  }
+  buffer_take_back(e->index);
   if ((USB_BUFF_STATUS & BIT(e->index)) != 0) { /* it was done in the last moment */
     CLR(USB_BUFF_STATUS) = BIT(e->index);
     endpoint_done(e->index);
-  }
-  EP_BUFFER_CONTROL(e->index) = 0;
-  if (SYSINFO_CHIP_ID >> 28 >= 2) {
-    CLR(USB_EP_ABORT_DONE) = BIT(e->index);
-    CLR(USB_EP_ABORT) = BIT(e->index);
   }
 }
 
 void endpoint_halt(endpoint_t *e) {
   take_back(e);
   e->halted = true;
-  EP_BUFFER_CONTROL(e->index) = BUFFER_STALL;
+  EP_BUFFER_CONTROL(e->index) = BUFFER_STALL | (EP_BUFFER_CONTROL(e->index) & BUFFER_LENGTH); /* a packet not yet taken keeps its length */
 }
 
 /* A packet that was on offer is offered again, as DATA0. */
@@ -145,10 +152,10 @@ void endpoint_clear(endpoint_t *e) {
   take_back(e);
   e->halted = false;
   e->toggle = 0;
-  EP_BUFFER_CONTROL(e->index) = 0;
+  EP_BUFFER_CONTROL(e->index) &= BUFFER_LENGTH;
   if (endpoint_is_out(e)) {
     if (!e->received) arm(e);
-  } else if (e->armed) {
+  } else if (e->armed || e->waiting) {
     arm_in_time(e);
   }
 }
