@@ -21,6 +21,12 @@ export const verbs: readonly Verb[] = [
   },
   { syntax: "list", summary: "verb.list", example: "inkan list", load: () => import("./commands/list.js") },
   { syntax: "info", summary: "verb.info", example: "inkan info --reader serial:/dev/ttyACM0", load: () => import("./commands/info.js") },
+  {
+    syntax: "identify",
+    summary: "verb.identify",
+    example: "inkan identify --reader serial:/dev/ttyACM0",
+    load: () => import("./commands/identify.js"),
+  },
   { syntax: "card info", summary: "verb.card-info", example: "inkan card info", load: () => import("./commands/card.info.js") },
   {
     syntax: "card apdu <hex...>",

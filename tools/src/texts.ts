@@ -111,6 +111,7 @@ export const texts = {
   "info.image": { ja: "イメージのハッシュ", en: "Image hash" },
   "info.slot": { ja: "スロット", en: "Slot" },
   "info.test-ids": { ja: "試験用の USB ID を使っています。", en: "It uses test USB ids." },
+  "identify.done": { ja: "{name} の画面が光っています。", en: "{name} has lit its display." },
   "card.protocols": { ja: "プロトコル: {list}", en: "Protocols: {list}" },
   "card.speed": { ja: "速さ: F={f} D={d}", en: "Speed: F={f} D={d}" },
   "card.jpki": { ja: "公的個人認証アプリケーションあり（{token}）", en: "JPKI application found ({token})" },
@@ -144,6 +145,7 @@ export const texts = {
     ja: "リーダーのランプがついたら、リーダーのキーで{name}を入力してください。",
     en: "When the reader's lamp is lit, type the {name} on the reader's own keys.",
   },
+  "secret.folded": { ja: "小文字を大文字にして確かめました（カードは大文字で覚えています）。", en: "Lower-case letters were taken as upper case, as the card stores them." },
   "secret.right": { ja: "暗証番号は正しく確かめられました。", en: "The secret is right." },
 
   "sign.hashing": { ja: "ハッシュ計算", en: "hashing" },
@@ -180,6 +182,9 @@ export const texts = {
 
 /** Name of a text. */
 export type TextKey = keyof typeof texts;
+
+/** Name of a text without places to fill. */
+export type PlainKey = { [Key in TextKey]: Holes<(typeof texts)[Key]["en"]> extends never ? Key : never }[TextKey];
 
 type Values<Key extends TextKey> =
   Holes<(typeof texts)[Key]["en"]> extends never ? [] : [Readonly<Record<Holes<(typeof texts)[Key]["en"]>, string | number>>];

@@ -1,6 +1,6 @@
 import { parseCertificate, readPem, type Certificate } from "@inkan/sdk/trust";
-import { openJpki, type JpkiCard } from "@inkan/sdk/jpki";
-import { say, type TextKey } from "../texts.js";
+import { holderOf, openJpki, type JpkiCard } from "@inkan/sdk/jpki";
+import { say, type PlainKey } from "../texts.js";
 import type { Context } from "./context.js";
 import { stop } from "./failure.js";
 import { readInput } from "./files.js";
@@ -50,22 +50,20 @@ function parsed(der: Uint8Array, source: string): Certificate {
   }
 }
 
-/** otherName OIDs of the signature certificate (JPKI profile): what each says. */
-const personal: Readonly<Record<string, TextKey>> = {
-  "1.2.392.200149.8.5.5.1": "cert.name",
-  "1.2.392.200149.8.5.5.4": "cert.birth",
-  "1.2.392.200149.8.5.5.3": "cert.sex",
-  "1.2.392.200149.8.5.5.5": "cert.address",
-};
-
 /** A certificate's fields for people and for JSON, dates as ISO 8601. */
 export function describe(certificate: Certificate, context: Context): { rows: readonly (readonly [string, string])[]; document: object } {
   const { language } = context;
   const { subject, issuer, serialHex, notBefore, notAfter, extensions } = certificate;
-  const names = extensions.subjectAltName?.otherNames ?? [];
-  const own = names.flatMap(({ oid, value }) =>
-    personal[oid] === undefined ? [] : [[say(language, personal[oid]), inWords(oid, value, context)] as const],
-  );
+  const holder = holderOf(certificate);
+  const own =
+    holder === undefined
+      ? []
+      : ([
+          [say(language, "cert.name"), holder.name],
+          [say(language, "cert.birth"), holder.birth],
+          [say(language, "cert.sex"), sexes[holder.sex] === undefined ? holder.sex : say(language, sexes[holder.sex]!)],
+          [say(language, "cert.address"), holder.address],
+        ] as const);
   const rows = [
     [say(language, "cert.subject"), subject.text],
     [say(language, "cert.issuer"), issuer.text],
@@ -75,7 +73,6 @@ export function describe(certificate: Certificate, context: Context): { rows: re
     [say(language, "cert.usage"), [...(extensions.keyUsage ?? [])].join(", ")],
     ...own,
   ] as const;
-  const by = (suffix: string): string | undefined => names.find(({ oid }) => oid === `1.2.392.200149.8.5.5.${suffix}`)?.value;
   const document = {
     subject: subject.text,
     issuer: issuer.text,
@@ -84,18 +81,12 @@ export function describe(certificate: Certificate, context: Context): { rows: re
     notAfter: notAfter.toISOString(),
     keyUsage: [...(extensions.keyUsage ?? [])],
     policies: (extensions.policies ?? []).map(({ oid }) => oid),
-    ...(own.length === 0 ? {} : { holder: { name: by("1"), birthDate: by("4"), sex: by("3"), address: by("5") } }),
+    ...(holder === undefined ? {} : { holder }),
   };
   return { rows, document };
 }
 
-/** Sex and birth date are codes in the certificate: 1 male, 2 female; era digit and YYYYMMDD. */
-function inWords(oid: string, value: string, context: Context): string {
-  if (oid.endsWith(".3"))
-    return value === "1" ? say(context.language, "cert.male") : value === "2" ? say(context.language, "cert.female") : value;
-  const date = /^\d(\d{4})(\d{2})(\d{2})$/.exec(value);
-  return oid.endsWith(".4") && date !== null ? `${date[1]}-${date[2]}-${date[3]}` : value;
-}
+const sexes: Readonly<Record<string, PlainKey>> = { "1": "cert.male", "2": "cert.female" };
 
 /** An instant as a clock on the wall in Japan shows it: a JPKI certificate ends at 23:59:59 there. */
 export function inJapan(instant: Date, language: "ja" | "en"): string {

@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import type { StatusCode } from "@inkan/device-proto";
 import { isInkanError } from "@inkan/sdk";
 import type { Language } from "./language.js";
-import { say, type TextKey } from "../texts.js";
+import { say, type PlainKey } from "../texts.js";
 import { stop } from "./failure.js";
 
 /** What the operating system said, in words. Codes that are not listed stand for themselves. */
@@ -13,7 +13,7 @@ export function reason(error: unknown, language: Language): string {
   const code = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
   return code in reasons ? say(language, reasons[code]!) : code;
 }
-const reasons: Readonly<Record<string, TextKey>> = {
+const reasons: Readonly<Record<string, PlainKey>> = {
   EACCES: "file.no-permission",
   EPERM: "file.no-permission",
   EROFS: "file.read-only-disk",

@@ -33,7 +33,8 @@ export async function presentSecret(context: Context, jpki: JpkiCard, which: Key
   if (options["pinStdin"] === true) {
     const pin = await readSecret(context);
     try {
-      await jpki.verify(which, { on: "host", pin }, { signal, lastTry });
+      const { folded } = await jpki.verify(which, { on: "host", pin }, { signal, lastTry });
+      if (folded) output.note(say(language, "secret.folded"));
     } finally {
       pin.fill(0);
     }
@@ -51,7 +52,7 @@ const MOST = 64;
  * One line from standard input, in one buffer that the caller zeroes. The chunks it came in are zeroed here; it never becomes a string.
  * @throws InkanError interrupted, deadline-passed
  */
-export async function readSecret(context: Context): Promise<Uint8Array> {
+export async function readSecret(context: Context): Promise<Uint8Array<ArrayBuffer>> {
   const line = new Uint8Array(MOST);
   let length = 0;
   const aborted = new Promise<never>((_, reject) =>

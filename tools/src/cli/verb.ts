@@ -1,4 +1,4 @@
-import type { TextKey } from "../texts.js";
+import type { PlainKey } from "../texts.js";
 import type { Context } from "./context.js";
 
 /** Values of a verb's options, by commander's camel-case name. */
@@ -16,13 +16,13 @@ export interface Result {
 export type Command = (context: Context, args: readonly string[], options: Options) => Promise<Result>;
 
 /** An option's row: commander's flags, what it means, and the values it takes when they are few. */
-export type OptionRow = readonly [flags: string, meaning: TextKey, choices?: readonly string[]];
+export type OptionRow = readonly [flags: string, meaning: PlainKey, choices?: readonly string[]];
 
 /** One row of the table of verbs (`main.ts`): what is typed, in one place; what is done is loaded when it is wanted. */
 export interface Verb {
   /** The words and arguments, e.g. `cert export <which>`. */
   readonly syntax: string;
-  readonly summary: TextKey;
+  readonly summary: PlainKey;
   readonly options?: readonly OptionRow[];
   /** Printed under --help, ready to be typed. */
   readonly example: string;

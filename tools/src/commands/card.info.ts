@@ -14,8 +14,8 @@ export async function run(context: Context): Promise<Result> {
     const atr = parseAtr(card.atr);
     noteVirtual(context);
     output.line(`ATR: ${spaced(card.atr)}`);
-    output.line(say(language, "card.protocols", { list: atr.protocols.map((protocol) => `T=${protocol}`).join(" ") }));
-    output.line(say(language, "card.speed", { f: atr.f, d: atr.d }));
+    output.line(say(language, "card.protocols", { list: atr.protocols.map(({ t }) => `T=${t}`).join(" ") }));
+    output.line(say(language, "card.speed", { f: atr.fi, d: atr.di }));
     const jpki = await openJpki(card).catch((error: unknown) => {
       if (isInkanError(error, "card-unknown")) return undefined;
       throw error;
@@ -25,7 +25,15 @@ export async function run(context: Context): Promise<Result> {
     return {
       document: {
         ok: true,
-        card: { atr: hex(card.atr), protocols: atr.protocols, f: atr.f, d: atr.d, historicalBytes: hex(atr.historicalBytes), applications },
+        card: {
+          atr: hex(card.atr),
+          protocols: atr.protocols,
+          fi: atr.fi,
+          di: atr.di,
+          historicalBytes: hex(atr.historical.bytes),
+          deviations: atr.deviations,
+          applications,
+        },
       },
     };
   });

@@ -34,7 +34,7 @@ export async function run(context: Context, args: readonly string[], options: Op
           digestOf: async (hash) => {
             const { digests } = await hashFile(content, [hash], {
               signal,
-              onProgress: (done: number, all: number) => output.progress(say(language, "sign.hashing"), all === 0 ? 1 : done / all),
+              onProgress: ({ done, total }) => output.progress(say(language, "sign.hashing"), total === 0 ? 1 : done / total),
             });
             return digests[hash];
           },

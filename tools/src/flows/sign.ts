@@ -38,7 +38,7 @@ export async function signFile(
 ): Promise<Signed> {
   const { size, digests } = await hashFile(path, [options.hash], {
     signal: options.signal,
-    onProgress: (done: number, all: number) => steps.hashed?.(all === 0 ? 1 : done / all),
+    onProgress: ({ done, total }) => steps.hashed?.(total === 0 ? 1 : done / total),
   });
   const onCard = await jpki.signer(key);
   steps.certificate?.(onCard.certificate);
