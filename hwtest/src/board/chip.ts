@@ -20,7 +20,7 @@ const USBCTRL_RESET_BIT = 24;
 
 /** Blocks that exist on silicon and that nothing is modelled of: naming them says more than "unmapped". */
 const ABSENT: Readonly<Record<number, string>> = {
-  0x40000: "SYSINFO", 0x40030: "BUSCTRL", 0x40038: "UART1", 0x4003c: "SPI0", 0x40040: "SPI1", 0x40048: "I2C1", 0x4004c: "ADC", 0x4005c: "RTC",
+  0x40030: "BUSCTRL", 0x40038: "UART1", 0x4003c: "SPI0", 0x40040: "SPI1", 0x40048: "I2C1", 0x4004c: "ADC", 0x4005c: "RTC",
   0x4006c: "TBMAN", 0x50000: "DMA", 0x50300: "PIO1", 0x15000: "XIP SRAM", 0x50400: "XIP AUX",
 }; // prettier-ignore
 
@@ -191,9 +191,14 @@ export class StrictChip extends RP2040 {
     const dpram = (address - DPRAM_BASE) >>> 0;
     if (dpram < DPRAM_SIZE) {
       this.#gate(USBCTRL_RESET_BIT, address);
-      if (bits === 8) this.usbDPRAMView.setUint8(dpram, value);
-      else this.usbDPRAMView.setUint16(dpram, value, true);
-      this.usbCtrl.DPRAMUpdated(dpram & ~3, this.usbDPRAMView.getUint32(dpram & ~3, true));
+      // The model behind the window sees whole words, the other lanes unchanged.
+      const word = dpram & ~3;
+      const shift = (dpram & 3) * 8;
+      const { usbDPRAM } = this;
+      const old = (usbDPRAM[word]! | (usbDPRAM[word + 1]! << 8) | (usbDPRAM[word + 2]! << 16) | (usbDPRAM[word + 3]! << 24)) >>> 0;
+      const merged = ((old & ~((bits === 8 ? 0xff : 0xffff) << shift)) | (value << shift)) >>> 0;
+      this.usbDPRAMView.setUint32(word, merged, true);
+      this.usbCtrl.DPRAMUpdated(word, merged);
       return;
     }
     if (address >>> 28 === 0xe) return this.#refuse("bus/narrow", `${bits}-bit write at 0x${hex(address)}`);

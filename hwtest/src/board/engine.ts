@@ -3,7 +3,7 @@ import { StrictChip } from "./chip.js";
 import { Clocks } from "./clocks.js";
 import { type Core, correctCore, type InterruptLines, loadCore, saveCore, wakes } from "./core.js";
 import { Flash } from "./flash.js";
-import type { Level, Model, ModelHost, PinNets, RegisterBlock } from "./model.js";
+import type { Model, ModelHost, PinNets, RegisterBlock } from "./model.js";
 import { Nets } from "./nets.js";
 import { Nvic } from "./nvic.js";
 import { type Driven, type Pace, Pump } from "./pace.js";
@@ -161,7 +161,7 @@ export class Engine implements ModelHost, Driven, Model {
     return (this.#random = x >>> 0);
   }
   violation(rule: string, detail: string): void {
-    if (!(rule in rules) && !extraRules.has(rule)) throw new Error(`a model names a rule that rules.ts does not have: ${rule}`);
+    if (!(rule in rules)) throw new Error(`a model names a rule that rules.ts does not have: ${rule}`);
     const violation = new BoardViolation(rule, detail, this.#core.PC, this.nowNs);
     this.#options.onViolation?.(violation);
     if (this.#options.strict) throw violation;
@@ -350,12 +350,3 @@ export class Engine implements ModelHost, Driven, Model {
     this.#queue.load(snapshot.events);
   }
 }
-
-/** Rules of models that keep their own table (USB, card slot, PIO): they add them here when they are made. */
-const extraRules = new Set<string>();
-/** Makes the rules of another table known. */
-export function addRules(table: Readonly<Record<string, string>>): void {
-  for (const rule of Object.keys(table)) extraRules.add(rule);
-}
-/** A digital level, re-exported for models that import the engine only. */
-export type { Level };

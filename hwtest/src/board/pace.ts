@@ -125,6 +125,16 @@ export class Pump {
     });
   }
 
+  /** Resolves after `ms` of board time. */
+  async sleep(ms: number, options: Pick<WaitOptions, "signal" | "background"> = {}): Promise<void> {
+    const deadlineNs = this.#driven.nowNs + Math.max(0, ms) * 1e6;
+    try {
+      await this.waitFor<void>(() => undefined, { ...options, deadlineNs });
+    } catch (error) {
+      if (!(error instanceof BoardDeadline)) throw error;
+    }
+  }
+
   /** Starts the wall-clock paces; harmless in `free`. */
   start(): void {
     if (this.pace !== "free") this.#start();

@@ -100,7 +100,7 @@ export class Supervisor implements Model {
       host.violation("chip/not-modelled", what);
       return 0;
     };
-    const readOnly = (): void => host.violation("chip/not-modelled", "write to SYSCFG");
+    const readOnly = (): void => host.violation("chip/not-modelled", "write to SYSCFG or SYSINFO");
     host.map(0x40010000, {
       read: (offset) =>
         offset === 8 ? this.#state.watchdogSelect : offset === 12 ? 0x1ffff : offset < 8 ? 0 : unknown(`PSM +0x${offset.toString(16)}`),
@@ -111,6 +111,22 @@ export class Supervisor implements Model {
     });
     const syscfg: Model = { name: "syscfg", resetBit: resetBits.syscfg, save: () => null, load: () => undefined, reset: () => undefined };
     host.map(0x40004000, { read: (offset) => (offset <= 0x18 ? 0 : unknown(`SYSCFG +0x${offset.toString(16)}`)), write: readOnly }, syscfg);
+    // CHIP_ID of a B2, as read from silicon; PLATFORM says ASIC.
+    const sysinfo: Model = {
+      name: "sysinfo",
+      resetBit: resetBits.sysinfo,
+      save: () => null,
+      load: () => undefined,
+      reset: () => undefined,
+    };
+    host.map(
+      0x40000000,
+      {
+        read: (offset) => (offset === 0 ? 0x20002927 : offset === 4 ? 2 : offset === 0x40 ? 0xe0c912e8 : unknown("SYSINFO")),
+        write: readOnly,
+      },
+      sysinfo,
+    );
     host.map(0x40064000, {
       read: (offset) =>
         offset === 0

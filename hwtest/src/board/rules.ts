@@ -1,9 +1,14 @@
+import { cardRules } from "./card-rules.js";
+import { usbRules } from "./usb-rules.js";
+
 /**
  * Every rule of the strictness layer, with what it protects against. A model names its rule when it calls
  * `host.violation(rule, detail)`; a name that is not in this table is an error of the model (checked in the engine).
  * Each rule has a negative control: an image that breaks it and is caught by this very name.
  */
 export const rules = {
+  ...usbRules,
+  ...cardRules,
   "boot/no-answer": "The image ran past its time without doing what the test waits for.",
   "bus/unmapped": "The CPU touched an address where the chip has nothing (silicon: bus fault).",
   "bus/unaligned": "The CPU touched a word or halfword at an address that is no multiple of its size (Cortex-M0+: HardFault).",

@@ -1,12 +1,9 @@
-import { addRules } from "./engine.js";
 import type { ModelHost } from "./model.js";
 import { UsbController } from "./usb-controller.js";
 import { UsbHost } from "./usb-host.js";
-import { usbRules } from "./usb-rules.js";
 
 /** Puts the USB controller into the chip and a host at the other end of an unplugged cable (`host.plug()`). */
 export function createUsb(host: ModelHost): { readonly controller: UsbController; readonly host: UsbHost } {
-  addRules(usbRules);
   const controller = new UsbController(host);
   const usbHost = new UsbHost(host, controller);
   controller.bus = usbHost;
