@@ -5,17 +5,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Forgets everything: another port, or the port is gone. The caller tells ccid (ccid_face_lost). */
 void link_reset(void);
-/* Bytes as they came; keeps what is not yet a frame. While a command runs only session frames and busy answers are produced. */
+/* Bytes as they came; keeps what is not yet a frame. While a command runs only session frames, services and busy answers are produced. */
 void link_receive(const uint8_t *bytes, size_t length);
-/* A whole message is in g_message for ccid_run(FACE_LINK, *length). */
+/* A whole message is in g_message for ccid_run(FACE_LINK, *length). True once per message; link_answer() must follow. */
 bool link_message_ready(size_t *length);
 /* The answer stands in g_message (length bytes) and stays there until acknowledged. */
 void link_answer(size_t length);
 /* Copies up to `capacity` bytes to send next; 0 = nothing now. */
 size_t link_transmit(uint8_t *bytes, size_t capacity);
-/* When link_transmit may have something by time alone (retransmission); UINT64_MAX = never. */
+/* When link_transmit may have something by time alone (acknowledgement, retransmission, a host that fell silent); UINT64_MAX = never. */
 uint64_t link_next_deadline(void);
 bool link_holds_buffer(void);   /* an unacknowledged answer, or a half-received message, occupies g_message */
+bool link_session_open(void);
 void link_time_extension(const uint8_t answer[10]);
+/* Bytes since reset that were no good frame. */
+uint32_t link_discarded(void);
 #endif

@@ -1,0 +1,119 @@
+/* session.c - who speaks: hello, tags, the end of a session, and the doors of link.h that belong to neither direction.
+ *
+ *   host   hello(nonce) ─────────▶                                            the reader never sends first
+ *                        ◀──────── hello-ack(nonce, tag, window, boot count)
+ *   data frames, acks, pings; every frame carries the tag
+ *   bye ─────────────────▶          or 20 s of silence, or 8 retransmissions without an acknowledgement: the card goes off */
+#include "hal/hal.h"
+#include "link/link.h"
+#include "link/state.h"
+
+session_t g_link;
+bool g_link_running;
+static bool s_stale; /* the running command belongs to a session that is over */
+static uint8_t s_tag;
+static frame_receiver_t s_receiver;
+
+static void clear(void) {
+  secret_wipe(&g_link, sizeof g_link);
+  link_drop_wire();
+  s_stale = g_link_running;
+}
+
+void link_reset(void) {
+  clear();
+  frame_wipe(&s_receiver);
+}
+
+void link_end_session(void) {
+  clear();
+  ccid_face_lost(FACE_LINK);
+}
+
+bool link_session_open(void) { return g_link.open; }
+uint32_t link_discarded(void) { return s_receiver.discarded; }
+bool link_holds_buffer(void) { return g_link.rx == RX_STORE || g_link.ready != 0 || g_link.answer != 0 || g_link_running; }
+
+/* Not 0, and not the last one: frames from before a reset, or of the session before, must not fit. */
+static uint8_t new_tag(void) {
+  const uint32_t mix = (hal_entropy() ^ hal_boot_count() * 0x9e3779b1u) * 0x85ebca6bu;
+  uint8_t tag = (uint8_t)(mix >> 24);
+  while (tag == 0 || tag == s_tag) tag++;
+  return s_tag = tag;
+}
+
+static void on_hello(const frame_t *frame, uint64_t now) {
+  if (frame->length < sizeof(wire_link_hello_t)) return;
+  const uint8_t least = frame->payload[0];
+  const uint8_t most = frame->payload[1];
+  const uint8_t *nonce = frame->payload + 2;
+  if (least > LINK_LIMIT_VERSION || most < LINK_LIMIT_VERSION) {
+    if (!g_link.open) g_link.refuse = true; /* a stranger does not disturb a session */
+    return;
+  }
+  bool same = g_link.open;
+  for (size_t i = 0; i < sizeof g_link.nonce; i++) same = same && g_link.nonce[i] == nonce[i];
+  if (!same) { /* the same nonce is our hello-ack that got lost */
+    if (g_link.open) {
+      link_end_session();
+    } else {
+      clear();
+    }
+    g_link.open = true;
+    g_link.tag = new_tag();
+    for (size_t i = 0; i < sizeof g_link.nonce; i++) g_link.nonce[i] = nonce[i];
+  }
+  g_link.heard = now;
+  g_link.hello_ack = true;
+}
+
+static void on_frame(const frame_t *frame, uint64_t now) {
+  const uint8_t channel = frame->header.kind >> 6;
+  const uint8_t session = frame->header.kind & 0x1fu;
+  if ((channel == LINK_CHANNEL_SESSION) != (session != 0)) return;
+  if (channel == LINK_CHANNEL_SESSION && session == LINK_HELLO && frame->header.tag == 0) {
+    on_hello(frame, now);
+    return;
+  }
+  if (!g_link.open || frame->header.tag != g_link.tag) return;
+  g_link.heard = now;
+  link_acknowledged(frame->header.ack, now);
+  if (channel != LINK_CHANNEL_SESSION) {
+    link_take_frame(frame, now);
+  } else if (session == LINK_PING) {
+    g_link.pong = true;
+  } else if (session == LINK_BYE) {
+    link_end_session();
+  }
+}
+
+void link_receive(const uint8_t *bytes, size_t length) {
+  const uint64_t now = hal_now_us();
+  frame_t frame;
+  for (size_t i = 0; i < length; i++) {
+    if (!frame_push(&s_receiver, bytes[i], &frame)) continue;
+    on_frame(&frame, now);
+    /* the payload may have been a secret that the host typed */
+    secret_wipe(s_receiver.bytes, FRAME_HEADER + frame.length);
+  }
+}
+
+bool link_message_ready(size_t *length) {
+  *length = g_link.ready;
+  if (g_link.ready == 0) return false;
+  g_link.ready = 0;
+  g_link_running = true;
+  s_stale = false;
+  return true;
+}
+
+void link_answer(size_t length) {
+  g_link_running = false;
+  if (s_stale || length == 0) { /* who asked is gone */
+    message_release(FACE_LINK);
+  } else {
+    g_link.answer = length;
+    g_link.cut = 0;
+  }
+  s_stale = false;
+}
