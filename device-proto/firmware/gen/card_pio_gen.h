@@ -68,7 +68,7 @@
 
 /* CLKDIV in 1/256 = F * 560 / D: 16 ticks per etu at clk_sys / 35 */
 #define CARD_PIO_DIV_FACTOR          560u
-#define CARD_CLK_HZ_X7               25000000u /* card clock times 7: 3571428.5714285714 Hz is no whole number */
+#define CARD_CLK_NS                  280u /* one card clock */
 #define CARD_FI                      { 372, 372, 558, 744, 1116, 1488, 1860, 0, 0, 512, 768, 1024, 1536, 2048, 0, 0 }
 #define CARD_DI                      { 0, 1, 2, 4, 8, 16, 32, 64, 12, 20, 0, 0, 0, 0, 0, 0 }
 /* per Fi: a bit for each Di offered in a PPS (etu error <= 0.5 %, etu >= 8 card clocks) */

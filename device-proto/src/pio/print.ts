@@ -48,10 +48,7 @@ export function printCardPio(): string {
     "",
     `/* CLKDIV in 1/256 = F * ${(clocks.cardDivider * 256) / ticksPerEtu} / D: ${ticksPerEtu} ticks per etu at clk_sys / ${clocks.cardDivider} */`,
     define("CARD_PIO_DIV_FACTOR", `${(clocks.cardDivider * 256) / ticksPerEtu}u`),
-    define(
-      "CARD_CLK_HZ_X7",
-      `${(clocks.sys * 7) / clocks.cardDivider}u /* card clock times 7: ${clocks.sys / clocks.cardDivider} Hz is no whole number */`,
-    ),
+    define("CARD_CLK_NS", `${(clocks.cardDivider * 1e9) / clocks.sys}u /* one card clock */`),
     define("CARD_FI", `{ ${fiTable.join(", ")} }`),
     define("CARD_DI", `{ ${diTable.join(", ")} }`),
     "/* per Fi: a bit for each Di offered in a PPS (etu error <= 0.5 %, etu >= 8 card clocks) */",

@@ -50,7 +50,7 @@
 #define RX_AGE_TICKS 151u
 /* From leaving the guard loop to the start edge: out, jmp, pull, mov, set. */
 #define START_TICKS 6u
-/* Error signals answered with a repeat, per character (EMV and most readers: 4 sendings in all). */
+/* Error signals answered with a repeat without a character getting through (most readers: 4 sendings in all). */
 #define REPEATS_MAX 3u
 
 #define RING_SIZE 512u /* 25 ms at 223 kbaud: longer than the longest thing the loop does in one go (a display frame) */
@@ -66,13 +66,13 @@ static uint16_t s_ring[RING_SIZE];
 static volatile uint32_t s_head, s_tail; /* head: interrupt writes; tail: loop reads */
 static volatile bool s_lost;
 static volatile uint32_t s_received_us;  /* when the newest word was taken from the FIFO: never earlier than it was sampled */
-static bool s_running, s_inverse;
+static bool s_running, s_inverse, s_signal;
 static uint32_t s_etu_ns = 104160;       /* 372 / 3.571 MHz */
 static uint8_t s_extra_guard;
 
 /* What is being sent, by reference. */
 static const hal_span_t *volatile s_spans;
-static volatile size_t s_span_count, s_offset;
+static volatile size_t s_offset;
 static volatile uint32_t s_left;
 static volatile uint32_t s_repeats;
 static volatile bool s_refused;
@@ -197,7 +197,7 @@ void hal_line_start(void) {
   for (size_t i = 0; i < 5; i++) patch(k_idle_patches[i][0], k_idle_patches[i][1]);
   PIO_SM0_EXECCTRL = EXECCTRL;
   PIO_SM0_PINCTRL = PINCTRL;
-  s_inverse = false;
+  s_inverse = s_signal = false;
   s_extra_guard = 0;
   s_refused = false;
   s_head = s_tail = 0;
@@ -238,6 +238,7 @@ void hal_line_convention(bool inverse) {
 }
 
 void hal_line_error_signal(bool on) {
+  s_signal = on;
   patch(CARD_PIO_SIGNAL_AT, on ? CARD_PIO_SIGNAL_ON : CARD_PIO_SIGNAL_OFF);
   patch(CARD_PIO_SAMPLE_AT, on ? CARD_PIO_SAMPLE_ON : CARD_PIO_SAMPLE_OFF);
 }
@@ -254,14 +255,17 @@ void hal_line_extra_guard(uint8_t etu) {
 }
 
 bool hal_line_get(uint8_t *byte, bool *parity_error) {
-  if (s_tail == s_head) return false;
-  const uint32_t word = s_ring[s_tail % RING_SIZE];
-  s_ring[s_tail % RING_SIZE] = 0;
-  s_tail++;
-  const uint32_t levels = s_inverse ? ~word : word;
-  *byte = (uint8_t)(s_inverse ? reversed(levels & 0xffu) : levels & 0xffu);
-  *parity_error = (word & RING_LOST) != 0 || odd(*byte) != ((levels >> 8) & 1u);
-  return true;
+  while (s_tail != s_head) {
+    const uint32_t word = s_ring[s_tail % RING_SIZE];
+    s_ring[s_tail % RING_SIZE] = 0;
+    s_tail++;
+    const uint32_t levels = s_inverse ? ~word : word;
+    *byte = (uint8_t)(s_inverse ? reversed(levels & 0xffu) : levels & 0xffu);
+    const bool wrong = odd(*byte) != ((levels >> 8) & 1u);
+    *parity_error = wrong || (word & RING_LOST) != 0;
+    if (!wrong || !s_signal) return true; /* where the machine signalled the error, the card sends the character again */
+  }
+  return false;
 }
 
 /* Whole etu to wait in the guard loop, so that the start edge stands at least `turn_etu` after that of the last received character.
@@ -287,7 +291,6 @@ bool hal_line_put(const hal_span_t *spans, size_t count, uint8_t turn_etu) {
   machine_stop();
   fifos_clear();
   s_spans = spans;
-  s_span_count = count;
   s_offset = 0;
   s_left = total;
   s_repeats = 0;

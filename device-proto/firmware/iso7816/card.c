@@ -1,0 +1,172 @@
+/* card.c - activation, ATR, choice of protocol, deactivation (ISO 7816-3 section 6); the exchanges are in t0.c and t1.c.
+ *
+ *   VCC ▁▁▁┌───────────────────────────────────────────┐▁▁▁   off: RST, CLK, I/O, VCC
+ *   I/O ▁▁▁▁▁┌─────────────────╥ATR╥──────────────┐▁▁▁▁▁▁▁▁
+ *   CLK ▁▁▁▁▁▁▁╥╥╥╥╥╥╥╥╥╥╥╥╥╥╥╥╥╥╥╥╥╥╥╥╥╥╥╥╥╥╥╥▁▁▁▁▁▁▁▁▁▁
+ *   RST ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁┌──────────────────────┐▁▁▁▁▁▁▁▁▁▁▁▁
+ *              │ ≥ 400 clk  │ 400 … 40 000 clk    */
+#include "iso7816/card.h"
+#include "gen/card_pio_gen.h"
+#include "iso7816/line.h"
+#include "negative.h"
+
+#define CLOCKS_US(n) (((n) * CARD_CLK_NS + 999u) / 1000u)
+#define VCC_SETTLE_US 5000u  /* the front end's soft start and the card's blocking capacitor */
+#define RST_LOW_CLOCKS 600u  /* >= 400 (6.2.2) */
+#define ATR_CLOCKS 40000u    /* 6.2.2 */
+#define OFF_US 11000u        /* >= 10 ms between deactivation and the next activation (6.2.4) */
+
+card_t g_card;
+static uint64_t s_off_us;
+static uint8_t s_wi;
+
+void card_power_off(void) {
+#ifdef NEGATIVE_VCC_OFF_FIRST
+  hal_card_vcc(0);
+#endif
+  hal_card_rst(false);
+  hal_card_clk(false);
+  hal_line_stop();
+  hal_card_vcc(0);
+  if (g_card.voltage_class != 0) s_off_us = hal_now_us();
+  secret_wipe(&g_card, sizeof g_card); /* the historical bytes name the card's kind: they end with the session */
+}
+
+/* Characters of the ATR, the convention found from TS. `from` = when RST rose. */
+static card_result_t read_atr(uint64_t from, atr_t *atr) {
+  uint64_t deadline = from + CLOCKS_US(ATR_CLOCKS) + etu_us(12) + LOOP_SLACK_US;
+  size_t expected = 2;
+  g_card.atr_length = 0;
+  while (g_card.atr_length < expected) {
+    uint8_t byte = 0;
+    card_result_t result = line_get(&byte, deadline);
+    if (g_card.atr_length == 0 && result == CARD_PARITY && byte == 0x03) {
+      /* TS = 3F inverse reads as 03 with wrong parity in the direct convention (8.1). Safe at any moment: the error signal is off. */
+      hal_line_convention(true);
+      byte = 0x3f;
+      result = CARD_OK;
+    }
+    if (result == CARD_MUTE && g_card.atr_length > 0) return CARD_BAD_ATR;
+    if (result != CARD_OK) return result;
+    if (g_card.atr_length == 0 && byte != 0x3b && byte != 0x3f) return CARD_BAD_ATR;
+    g_card.atr[g_card.atr_length++] = byte;
+    if (g_card.atr_length >= 2) expected = atr_expected(g_card.atr, g_card.atr_length);
+    if (expected > ATR_MAX) return CARD_BAD_ATR;
+#ifdef NEGATIVE_TCK_NOT_AWAITED
+    if (expected > 4u && g_card.atr_length + 1u == expected) {
+      for (size_t i = 1; i < g_card.atr_length; i++) g_card.atr[g_card.atr_length] ^= g_card.atr[i];
+      g_card.atr_length++;
+    }
+#endif
+    deadline = hal_now_us() + etu_us(INITIAL_WAITING_ETU) + LOOP_SLACK_US;
+  }
+  return atr_parse(g_card.atr, g_card.atr_length, atr) ? CARD_OK : CARD_BAD_ATR;
+}
+
+static bool hopeless(card_result_t result) { return result == CARD_ABSENT || result == CARD_ABORTED || result == CARD_OVERCURRENT; }
+
+/* RST low to high, then the ATR. Warm: VCC and CLK stay (6.2.3). */
+static card_result_t reset_card(atr_t *atr) {
+  hal_card_rst(false);
+  hal_line_start();
+  g_card.fidi = 0x11;
+  hal_card_clk(true);
+  /* The clock ran before in a warm reset, which changes nothing: 400 clocks count from RST low. */
+#ifndef NEGATIVE_RST_EARLY
+  const card_result_t result = line_wait(hal_now_us() + CLOCKS_US(RST_LOW_CLOCKS));
+  if (result != CARD_OK) return result;
+#endif
+  hal_card_rst(true);
+  return read_atr(hal_now_us(), atr);
+}
+
+static card_result_t activate(uint8_t voltage_class, atr_t *atr) {
+  g_card.voltage_class = voltage_class;
+  card_result_t result = line_wait(s_off_us + OFF_US);
+  if (result != CARD_OK) return result;
+  hal_card_rst(false);
+  hal_card_vcc(voltage_class);
+  result = line_wait(hal_now_us() + VCC_SETTLE_US);
+  if (result != CARD_OK) return result;
+  result = reset_card(atr);
+  /* A garbled or missing ATR gets one warm reset; EMV and ISO cards alike recover there if at all. */
+  if (result != CARD_OK && !hopeless(result)) result = reset_card(atr);
+  return result;
+}
+
+/* Protocol and rate. `negotiate` = try a PPS where the ATR leaves room for one. */
+static card_result_t choose(const atr_t *atr, bool negotiate) {
+  uint8_t protocol;
+  g_card.guard = atr->guard;
+  if (atr->specific) {
+    protocol = atr->specific_protocol;
+    if (protocol > 1 || atr->implicit || !fidi_offered(atr->fidi)) return CARD_REFUSED_PPS;
+    fidi_apply(atr->fidi); /* from the next character on (8.3) */
+  } else {
+    protocol = atr->first <= 1 ? atr->first : (atr->protocols & 2u) != 0 ? 1 : 0;
+    const uint8_t fidi = fidi_offered(atr->fidi) ? atr->fidi : 0x11;
+    if ((fidi != 0x11 && negotiate) || protocol != atr->first) {
+      hal_line_extra_guard(atr->guard == 255 ? 0 : atr->guard); /* 255 means 11 etu in T=1 only, and T=1 has not begun */
+      const card_result_t result = pps_exchange(protocol, negotiate ? fidi : 0x11);
+      if (result != CARD_OK) return result;
+    }
+  }
+  g_card.protocol = protocol;
+  if (protocol == 1) {
+    g_card.ifsc = atr->ifsc;
+    g_card.ifsd = 32;
+    g_card.bwi = atr->bwi;
+    g_card.cwi = atr->cwi;
+    g_card.crc = atr->crc;
+    hal_line_extra_guard(atr->guard);
+    return t1_start();
+  }
+  s_wi = atr->wi;
+  hal_line_extra_guard(atr->guard == 255 ? 0 : atr->guard);
+  hal_line_error_signal(true); /* only now: in the ATR it would answer an inverse TS with an error signal */
+  return CARD_OK;
+}
+
+static card_result_t power_on_class(uint8_t voltage_class, uint8_t *classes) {
+  atr_t atr;
+  card_result_t result = activate(voltage_class, &atr);
+  if (result != CARD_OK) return result;
+  *classes = atr.classes;
+  if ((atr.classes & (1u << (voltage_class - 1u))) == 0) return CARD_MUTE; /* it answered, but asks for another voltage (6.2.1) */
+  result = choose(&atr, true);
+  if (result == CARD_REFUSED_PPS && !atr.specific) {
+    result = reset_card(&atr);
+    if (result == CARD_OK) result = choose(&atr, false);
+  }
+  return result;
+}
+
+card_result_t card_power_on(uint8_t voltage_class) {
+  card_power_off();
+  if (!hal_card_present()) return CARD_ABSENT;
+  if (voltage_class > 3) return CARD_MUTE;
+  const uint8_t first = voltage_class == 0 ? 1 : voltage_class, last = voltage_class == 0 ? 3 : voltage_class;
+  uint8_t classes = 7;
+  card_result_t result = CARD_MUTE;
+  for (uint8_t class = first; class <= last; class++) {
+    if (voltage_class == 0 && (classes & (1u << (class - 1u))) == 0) continue;
+    result = power_on_class(class, &classes);
+    if (result == CARD_OK) return CARD_OK;
+    card_power_off();
+    if (hopeless(result)) return result;
+  }
+  return result;
+}
+
+card_result_t card_exchange(const uint8_t *command, size_t length, uint8_t *answer, size_t capacity, size_t *answer_length) {
+  *answer_length = 0;
+  if (!hal_card_present()) return CARD_ABSENT;
+  if (g_card.voltage_class == 0) return CARD_MUTE;
+  if (length < 4 || capacity < 2) return CARD_PROTOCOL;
+  const card_result_t result = g_card.protocol == 1 ? t1_exchange(command, length, answer, capacity, answer_length)
+                                                    : t0_exchange(command, length, answer, capacity, answer_length, s_wi);
+  hal_line_wipe();
+  if (result != CARD_OK && result != CARD_PROTOCOL && result != CARD_TOO_LONG) card_power_off(); /* nobody knows what such a card still believes */
+  if (result != CARD_OK) *answer_length = 0;
+  return result;
+}
