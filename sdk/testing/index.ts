@@ -3,3 +3,5 @@ export * from "./card/index.js";
 export { FakeClock } from "./fake-clock.js";
 /** Strict DER both ways, for making test certificates and for breaking them. */
 export * as der from "../src/der/index.js";
+export { extension, seal, testCertificate, type TestCertificateFields } from "./certificate.js";
+export { hostSigner } from "./host-signer.js";

@@ -1,11 +1,10 @@
-import { createHash, sign, type KeyObject } from "node:crypto";
+import { createHash, type KeyObject } from "node:crypto";
 import { Oid } from "@inkan/sdk/trust";
-import { der } from "@inkan/sdk/testing";
+import { der, extension, seal, testCertificate } from "@inkan/sdk/testing";
 import type { Part } from "./names.js";
 import { authorityNames, authorityNamesJa, directoryName, distributionPointName, name } from "./names.js";
 
-const { sequence, oid, integer, bitString, octetString, booleanTrue, bits, context, nullValue, time, utf8String, ia5String, tlv } =
-  der.write;
+const { sequence, oid, integer, octetString, booleanTrue, bits, context, time, utf8String, ia5String, tlv } = der.write;
 
 /** Which of the two authorities, and so which of the two certificates. */
 export type Which = "sign" | "auth";
@@ -34,9 +33,6 @@ export interface CertificateRequest {
   readonly person: Person;
 }
 
-const sha256WithRsa = (): Uint8Array => sequence(oid(Oid.sha256WithRsa), nullValue());
-const extension = (type: string, critical: boolean, value: Uint8Array): Uint8Array =>
-  sequence(oid(type), critical ? booleanTrue() : undefined, octetString(value));
 const otherName = (type: string, value: string): Uint8Array => context(0, oid(type), context(0, utf8String(value)));
 
 /** SHA-1 of the RSAPublicKey, as JPKI's are (jpki-card §4.2). */
@@ -44,41 +40,6 @@ function keyIdentifier(key: KeyObject): Uint8Array {
   return createHash("sha1")
     .update(key.export({ format: "der", type: "pkcs1" }))
     .digest();
-}
-
-/** Signs a to-be-signed structure: `SEQUENCE { tbs, algorithm, signature }`. */
-export function seal(tbs: Uint8Array, key: KeyObject): Uint8Array {
-  return sequence(tbs, sha256WithRsa(), bitString(sign("sha256", tbs, key)));
-}
-
-function certificate(
-  fields: {
-    serial: number;
-    issuer: Uint8Array;
-    subject: Uint8Array;
-    notBefore: Date;
-    notAfter: Date;
-    publicKey: KeyObject;
-    extensions: Uint8Array[];
-  },
-  signer: KeyObject,
-): Uint8Array {
-  const { serial, issuer, subject, notBefore, notAfter, publicKey, extensions } = fields;
-  const spki = publicKey.export({ format: "der", type: "spki" });
-  const validity = sequence(time(notBefore), time(notAfter));
-  return seal(
-    sequence(
-      context(0, integer(2)),
-      integer(serial),
-      sha256WithRsa(),
-      issuer,
-      validity,
-      subject,
-      spki,
-      context(3, sequence(...extensions)),
-    ),
-    signer,
-  );
 }
 
 /** A root in the profile of JPKI's own (jpki-card §4.1): keyUsage and basicConstraints critical, no path length, no AKI. */
@@ -98,7 +59,7 @@ export function rootCertificate(
     extension(Oid.cRLDistributionPoints, false, distributionPoint(authorityNames[which])),
     extension(Oid.subjectKeyIdentifier, false, octetString(keyIdentifier(publicKey))),
   ];
-  return certificate({ serial, issuer: own, subject: own, notBefore, notAfter, publicKey, extensions }, key);
+  return testCertificate({ serial, issuer: own, subject: own, notBefore, notAfter, publicKey, extensions }, key);
 }
 
 function distributionPoint(parts: readonly Part[]): Uint8Array {
@@ -132,7 +93,7 @@ export function personCertificate(request: CertificateRequest, issuerKey: KeyObj
     extension(Oid.cRLDistributionPoints, false, distributionPoint(distributionPointName(which, person.prefecture, person.municipality))),
     extension(Oid.subjectKeyIdentifier, false, octetString(keyIdentifier(publicKey))),
   ];
-  return certificate(
+  return testCertificate(
     { serial: request.serial, issuer, subject, notBefore: request.notBefore, notAfter: request.notAfter, publicKey, extensions },
     issuerKey,
   );
@@ -193,7 +154,7 @@ export function revocationList(
   const list = entries.length === 0 ? undefined : sequence(...entries);
   const extensions = context(0, sequence(extension(Oid.cRLNumber, false, integer(number))));
   return seal(
-    sequence(integer(1), sha256WithRsa(), name(authorityNames[which]), time(thisUpdate), time(nextUpdate), list, extensions),
+    (algorithm) => sequence(integer(1), algorithm, name(authorityNames[which]), time(thisUpdate), time(nextUpdate), list, extensions),
     key,
   );
 }

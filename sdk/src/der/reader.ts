@@ -39,6 +39,13 @@ export class DerReader {
     return new DerReader(element.content, element.contentOffset);
   }
 
+  /** A reader of the fields of an element that must be a SEQUENCE: an item of a list, whose tag nobody has asked for yet. */
+  static sequence(element: DerElement, what: string): DerReader {
+    if (element.tag !== Tag.sequence)
+      throw new DerError(element.offset, `${what} must be ${tagName(Tag.sequence)}, found ${tagName(element.tag)}`);
+    return DerReader.inside(element);
+  }
+
   /** The whole input as exactly one element. */
   static single(bytes: Uint8Array, tag: number, what: string, base = 0): DerElement {
     const reader = new DerReader(bytes, base);

@@ -13,7 +13,7 @@ export interface AlgorithmIdentifier {
 
 /** Reads an AlgorithmIdentifier. */
 export function readAlgorithm(element: DerElement): AlgorithmIdentifier {
-  const reader = DerReader.inside(element);
+  const reader = DerReader.sequence(element, "an algorithm identifier");
   const oid = oidValue(reader.take(Tag.oid, "the algorithm"));
   const parameters = reader.done ? undefined : reader.next("the parameters");
   reader.end("the algorithm identifier");

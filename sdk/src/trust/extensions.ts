@@ -101,19 +101,21 @@ const readers: Readonly<Record<string, (value: DerReader, out: Out, at: DerEleme
     list.end("authorityKeyIdentifier");
   },
   [Oid.extKeyUsage]: (value, out) => {
-    out.extendedKeyUsage = eachItem(value.take(Tag.sequence, "extKeyUsage"), "extKeyUsage", 1, oidValue);
+    out.extendedKeyUsage = eachItem(value.take(Tag.sequence, "extKeyUsage"), "extKeyUsage", 1, (item) =>
+      oidValue(DerReader.single(item.bytes, Tag.oid, "a purpose", item.offset)),
+    );
   },
 };
 
 function readPolicy(element: DerElement): { oid: string; cps?: string } {
-  const reader = DerReader.inside(element);
+  const reader = DerReader.sequence(element, "a policy");
   const oid = oidValue(reader.take(Tag.oid, "policyIdentifier"));
   const qualifiers = reader.maybe(Tag.sequence, "policyQualifiers");
   reader.end("the policy");
   let cps: string | undefined;
   if (qualifiers !== undefined)
     eachItem(qualifiers, "policyQualifiers", 1, (item) => {
-      const inside = DerReader.inside(item);
+      const inside = DerReader.sequence(item, "a qualifier");
       const kind = oidValue(inside.take(Tag.oid, "the qualifier's type"));
       const value = inside.next("the qualifier");
       inside.end("the qualifier");
@@ -141,7 +143,7 @@ export function readExtensions(element: DerElement): Extensions {
   const order: string[] = [];
   const critical = new Set<string>();
   eachItem(list, "extensions", 1, (item) => {
-    const reader = DerReader.inside(item);
+    const reader = DerReader.sequence(item, "an extension");
     const oid = oidValue(reader.take(Tag.oid, "the extension's type"));
     if (order.includes(oid)) throw new DerError(item.offset, `extension ${oid} is here twice (RFC 5280 §4.2)`);
     order.push(oid);

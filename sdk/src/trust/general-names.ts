@@ -63,7 +63,7 @@ function readGeneralName(item: DerElement, out: Growing): void {
 export function distributionPoints(list: DerElement): GeneralNames {
   const out = empty();
   eachItem(list, "cRLDistributionPoints", 1, (item) => {
-    const reader = DerReader.inside(item);
+    const reader = DerReader.sequence(item, "a distribution point");
     const point = reader.maybe(contextConstructed(0), "distributionPoint");
     const reasons = reader.maybe(contextPrimitive(1), "reasons");
     const issuer = reader.maybe(contextConstructed(2), "cRLIssuer");

@@ -30,8 +30,7 @@ export function readName(element: DerElement): DistinguishedName {
     const items = setOf(rdn, "a relative name");
     if (items.length === 0) throw new DerError(rdn.offset, "a relative name must not be empty");
     const texts = items.map((item) => {
-      if (item.tag !== Tag.sequence) throw new DerError(item.offset, "a name attribute must be a SEQUENCE");
-      const reader = DerReader.inside(item);
+      const reader = DerReader.sequence(item, "a name attribute");
       const oid = oidValue(reader.take(Tag.oid, "the attribute type"));
       const value = textValue(reader.next("the attribute value"));
       reader.end("the name attribute");

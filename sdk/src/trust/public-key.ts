@@ -17,7 +17,7 @@ export interface PublicKey {
 
 /** Reads SubjectPublicKeyInfo. RSA 2048…4096 with an odd exponent of 65537 or more, P-256 and P-384: other keys are refused, weak or unused here. */
 export function readPublicKey(element: DerElement): PublicKey {
-  const reader = DerReader.inside(element);
+  const reader = DerReader.sequence(element, "subjectPublicKeyInfo");
   const algorithm = readAlgorithm(reader.take(Tag.sequence, "the key algorithm"));
   const keyBits = reader.take(Tag.bitString, "the public key");
   const bits = bitStringOctets(keyBits, "a public key");

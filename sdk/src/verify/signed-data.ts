@@ -64,8 +64,6 @@ export function parseSignedData(der: Uint8Array): SignedData {
   info.end("ContentInfo");
   const reader = DerReader.inside(DerReader.single(wrapped.content, Tag.sequence, "SignedData", wrapped.contentOffset));
   const version = reader.take(Tag.integer, "version");
-  if (![1, 3].includes(smallInteger(version, "version", 5)))
-    throw new DerError(version.contentOffset, "SignedData has version 1 or 3 here");
   const digestAlgorithms = setOf(reader.take(Tag.set, "digestAlgorithms"), "digestAlgorithms").map((item) => readAlgorithm(item).oid);
   const encapsulated = DerReader.inside(reader.take(Tag.sequence, "encapContentInfo"));
   const contentType = oidValue(encapsulated.take(Tag.oid, "eContentType"));
@@ -85,12 +83,15 @@ export function parseSignedData(der: Uint8Array): SignedData {
   if (crls !== undefined) for (const item of setOf(crls, "crls")) checkDer(item.bytes, item.offset);
   const signers = setOf(reader.take(Tag.set, "signerInfos"), "signerInfos").map(readSigner);
   reader.end("SignedData");
+  // RFC 5652 §5.1: 3 when a signer is named by key identifier or the content is not plain data, else 1.
+  const expected = contentType !== CmsOid.data || signers.some(({ sid }) => "subjectKeyIdentifier" in sid) ? 3 : 1;
+  if (smallInteger(version, "version", 5) !== expected)
+    throw new DerError(version.contentOffset, `SignedData must have version ${expected} here`);
   return { contentType, certificates, digestAlgorithms, signers, ...(content === undefined ? {} : { content }) };
 }
 
 function readSigner(element: DerElement): SignerInfo {
-  if (element.tag !== Tag.sequence) throw new DerError(element.offset, "a SignerInfo must be a SEQUENCE");
-  const reader = DerReader.inside(element);
+  const reader = DerReader.sequence(element, "a SignerInfo");
   const versionElement = reader.take(Tag.integer, "version");
   const version = smallInteger(versionElement, "version", 5);
   const sid = readSid(reader);
@@ -128,8 +129,7 @@ interface Attribute {
 
 function readAttributes(set: DerElement): Attribute[] {
   const attributes = setOf(set, "attributes").map((element): Attribute => {
-    if (element.tag !== Tag.sequence) throw new DerError(element.offset, "an attribute must be a SEQUENCE");
-    const reader = DerReader.inside(element);
+    const reader = DerReader.sequence(element, "an attribute");
     const type = oidValue(reader.take(Tag.oid, "attrType"));
     const values = setOf(reader.take(Tag.set, "attrValues"), "attrValues");
     reader.end("the attribute");
@@ -172,7 +172,7 @@ function readEss(element: DerElement): EssCertId[] {
   reader.maybe(Tag.sequence, "policies");
   reader.end("SigningCertificateV2");
   return eachItem(list, "certs", 1, (item) => {
-    const inside = DerReader.inside(item);
+    const inside = DerReader.sequence(item, "an ESSCertIDv2");
     const algorithm = inside.maybe(Tag.sequence, "hashAlgorithm");
     const hash = inside.take(Tag.octetString, "certHash").content;
     const issuerSerial = inside.maybe(Tag.sequence, "issuerSerial");
