@@ -46,7 +46,7 @@ static card_result_t exchange_tpdu(const uint8_t header[5], tpdu_t *t) {
     size_t count;
     const size_t left = t->out_length - sent + (t->in_length - t->got);
     if (procedure == header[1]) count = left;
-    else if ((uint8_t)~procedure == header[1]) count = left > 0 ? 1 : 0;
+    else if ((unsigned)procedure + header[1] == 0xffu) count = left > 0 ? 1 : 0; /* INS complemented: one byte at a time */
     else return CARD_PROTOCOL;
     if (left == 0) return CARD_PROTOCOL; /* it asks for, or offers, more than P3 says */
     if (t->out_length > 0) {
