@@ -16,6 +16,8 @@ export interface VerifyOptions {
   readonly signal?: AbortSignal;
   /** Go on although one try is left. Default false: refused with `pin-last-try`. */
   readonly lastTry?: boolean;
+  /** Language of the pad's prompt. Default: the reader's. */
+  readonly language?: "ja" | "en";
 }
 
 /** What {@link JpkiCard.verify} did besides verifying. */
@@ -79,7 +81,7 @@ export class JpkiCard {
       const tries = await this.triesLeft(which, signal);
       if (tries === 0) throw new InkanError("pin-blocked", { tries: 0 });
       if (tries === 1 && options.lastTry !== true) throw new InkanError("pin-last-try", { tries: 1 });
-      judge(source.on === "pad" ? await this.#onPad(which, signal) : await this.#onHost(source.pin, signal));
+      judge(source.on === "pad" ? await this.#onPad(which, options) : await this.#onHost(source.pin, signal));
       return { folded };
     } finally {
       if (source.on === "host") source.pin.fill(0);
@@ -87,9 +89,10 @@ export class JpkiCard {
   }
 
   /** The file is selected already, by reading its counter. */
-  async #onPad(which: Which, signal: { readonly signal?: AbortSignal }): Promise<JpkiResponse> {
+  async #onPad(which: Which, { language, signal }: VerifyOptions): Promise<JpkiResponse> {
     const { minimum, maximum } = secretRules[which];
-    return this.#port.verifyOnPad({ apdu: Uint8Array.of(0x00, 0x20, 0x00, 0x80), encoding: "ascii", minimum, maximum }, signal);
+    const template = { header: [0x00, 0x20, 0x00, 0x80], minLength: minimum, maxLength: maximum, format: "ascii" } as const;
+    return this.#port.verifyOnPad(language === undefined ? template : { ...template, language }, signal === undefined ? {} : { signal });
   }
 
   async #onHost(pin: Uint8Array, signal: { readonly signal?: AbortSignal }): Promise<JpkiResponse> {
