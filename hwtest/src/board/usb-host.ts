@@ -109,6 +109,7 @@ export class UsbHost implements Model, UsbBus {
   #enumeration: Enumeration;
   readonly #done = new Map<number, (result: TransferResult) => void>();
   readonly #listeners = new Set<HostListener>();
+  readonly #claims = new Map<number, object>();
 
   constructor(host: ModelHost, controller: UsbController) {
     this.host = host;
@@ -218,6 +219,18 @@ export class UsbHost implements Model, UsbBus {
   /** Why the last enumeration failed, if it did. */
   get failure(): string | undefined {
     return this.#enumeration.state.failure;
+  }
+
+  /** An interface has one driver at a time: false when another owner has it. Claims end with `release` or when the device leaves. */
+  claim(number: number, owner: object): boolean {
+    const present = this.#claims.get(number);
+    if (present && present !== owner) return false;
+    this.#claims.set(number, owner);
+    return true;
+  }
+
+  release(number: number, owner: object): void {
+    if (this.#claims.get(number) === owner) this.#claims.delete(number);
   }
 
   get plugged(): boolean {

@@ -1,6 +1,6 @@
 import { RP2040 } from "rp2040js";
 import type { Model, ModelHost, PinNets, RegisterBlock } from "./model.js";
-import { Pump } from "./pace.js";
+import { type Pace, Pump } from "./pace.js";
 import { EventQueue } from "./queue.js";
 import { buf, dpram, epCtrl, irq, main, muxing, pwr, reg, sieCtrl, sieStatus } from "./usb-registers.js";
 import { BoardViolation } from "./violation.js";
@@ -34,15 +34,18 @@ export class BareHost implements ModelHost {
   #seed = 0x2545f491;
   #halt = false;
 
-  constructor() {
+  constructor(pace: Pace = "free") {
+    const now = (): number => this.nowNs;
     this.pump = new Pump(
       {
-        nowNs: 0,
+        get nowNs() {
+          return now();
+        },
         run: (untilNs) => this.run(untilNs),
         halt: () => (this.#halt = true),
         hurrying: false,
       },
-      "free",
+      pace,
     );
   }
 
