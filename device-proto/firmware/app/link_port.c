@@ -4,8 +4,6 @@
 #include "hal/hal.h"
 #include "link/link.h"
 
-bool link_session_open(void);
-
 #define PACKET 64u
 #define TURN 256u /* bytes per turn: a flood on one port must not starve the rest */
 

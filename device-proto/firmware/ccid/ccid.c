@@ -316,6 +316,9 @@ size_t ccid_run(face_t face, size_t length) {
 
 size_t ccid_data_at(face_t face) { return HEADER + (ccid_chain_open(face) ? s_chain_length : 0); }
 bool ccid_chain_open(face_t face) { return s_chain_face == face; }
+void ccid_chain_break(face_t face) {
+  if (s_chain_face == face) s_chain_face = NOBODY;
+}
 
 /* ---- while a command runs, or the buffer is another's ------------------------------------------------------------ */
 
@@ -355,7 +358,7 @@ uint64_t ccid_step(uint64_t now) {
 
 void ccid_face_lost(face_t face) {
   if (s_running == face) s_abort = true;
-  if (s_chain_face == face) s_chain_face = NOBODY;
+  ccid_chain_break(face);
   slot_abandon(face);
   message_release(face);
 }

@@ -31,6 +31,7 @@ void ccid_abort(face_t face);
 /* Where the data of this face's next message begins in g_message: 10, or behind what a chained APDU has brought so far. */
 size_t ccid_data_at(face_t face);
 bool ccid_chain_open(face_t face);
+void ccid_chain_break(face_t face);
 /* RDR_to_PC_NotifySlotChange, 2 bytes; true when there is news for this face. */
 bool ccid_notify(face_t face, uint8_t notice[2]);
 /* The face is gone (port closed, USB reset, suspend): its card is powered off if it owned it. */

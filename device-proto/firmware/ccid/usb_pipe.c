@@ -16,6 +16,7 @@
 static enum { IN_HEADER, IN_DATA, IN_DROP } s_receive;
 static size_t s_total, s_have;         /* of the message being received, header included */
 static size_t s_ready;                 /* length of a whole message, 0 = none */
+static bool s_awaited;                 /* a host still waits for the answer of the message that runs */
 static size_t s_answer, s_sent;        /* answer in g_message and how much of it went */
 static uint8_t s_say[SAY_MAX][HEADER];
 static size_t s_say_count;
@@ -27,7 +28,7 @@ static uint8_t s_abort_control_sequence, s_abort_bulk_sequence;
 static void reset(void) {
   s_receive = IN_HEADER;
   s_ready = s_answer = s_sent = s_say_count = 0;
-  s_abort_control = s_abort_bulk = false;
+  s_awaited = s_abort_control = s_abort_bulk = false;
   ccid_face_lost(FACE_USB);
 }
 
@@ -73,7 +74,9 @@ static bool header_wanted(const uint8_t *packet) {
     usb_pipe_say(answer);
     return false;
   }
-  if (s_total - HEADER > MESSAGE_MAX - ccid_data_at(FACE_USB)) {
+  if (s_total - HEADER > MESSAGE_MAX - ccid_data_at(FACE_USB)) { /* a chain longer than any APDU */
+    ccid_chain_break(FACE_USB);
+    message_release(FACE_USB);
     refuse(packet, 1);
     return false;
   }
@@ -114,7 +117,8 @@ static void receive(const uint8_t *packet, size_t length) {
 bool usb_pipe_message(size_t *length) {
   *length = s_ready;
   s_ready = 0;
-  return *length != 0;
+  s_awaited = *length != 0;
+  return s_awaited;
 }
 
 /* ---- abort ------------------------------------------------------------------------------------------------------- */
@@ -144,6 +148,8 @@ static void aborts(void) {
 /* ---- sending ----------------------------------------------------------------------------------------------------- */
 
 void usb_pipe_answer(size_t length) {
+  if (!s_awaited) return; /* the bus was reset meanwhile: this host asked nothing */
+  s_awaited = false;
   s_answer = length;
   s_sent = 0;
 }

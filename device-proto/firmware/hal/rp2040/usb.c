@@ -59,9 +59,10 @@ void irq_usbctrl(void) {
     endpoint_frame_started();
   }
   if ((status & USB_INT_SUSPEND) != 0) {
-    CLR(USB_SIE_STATUS) = SIE_STATUS_SUSPENDED;
-    g_usb_suspended = true;
-    g_usb_epoch++;
+    CLR(USB_SIE_STATUS) = SIE_STATUS_SUSPENDED; /* clears the change, not the state: it comes on both edges */
+    const bool suspended = (USB_SIE_STATUS & SIE_STATUS_SUSPENDED) != 0;
+    if (suspended && !g_usb_suspended) g_usb_epoch++;
+    g_usb_suspended = suspended;
   }
   if ((status & USB_INT_RESUME) != 0) {
     CLR(USB_SIE_STATUS) = SIE_STATUS_RESUME;

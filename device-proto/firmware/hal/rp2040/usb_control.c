@@ -1,6 +1,6 @@
 /* usb_control.c - endpoint 0: standard requests (USB 2.0 chapter 9), the CCID class's three, the CDC-ACM class's three. All in the interrupt.
  *
- *   SETUP ─▶ IN data … ─▶ OUT status          what is sent is never longer than wLength
+ *   SETUP ─▶ IN data … ─▶ OUT status          what is sent is never longer than wLength; the status is on offer throughout
  *         ─▶ OUT data  ─▶ IN status
  *         ─▶ IN status
  *         ─▶ STALL                            until the next SETUP
@@ -21,7 +21,7 @@ enum { CCID_ABORT = 1, CCID_GET_CLOCK_FREQUENCIES = 2, CCID_GET_DATA_RATES = 3 }
 enum { CDC_SET_LINE_CODING = 0x20, CDC_GET_LINE_CODING = 0x21, CDC_SET_CONTROL_LINE_STATE = 0x22 };
 enum { EP0_IN = 0, EP0_OUT = 1, INTERFACES = 3 };
 
-static enum { CONTROL_IDLE, CONTROL_DATA_IN, CONTROL_STATUS_OUT, CONTROL_DATA_OUT, CONTROL_STATUS_IN } s_stage;
+static enum { CONTROL_IDLE, CONTROL_DATA_IN, CONTROL_DATA_OUT, CONTROL_STATUS_IN } s_stage;
 static const uint8_t *s_data;
 static size_t s_left;
 static bool s_short_end; /* the last full packet is not the host's last: a zero-length one must follow */
@@ -83,6 +83,9 @@ static void answer(const uint8_t *data, size_t length, const setup_t *setup) {
   s_short_end = n < setup->wLength && n % PACKET == 0;
   s_stage = CONTROL_DATA_IN;
   s_toggle = 1;
+  /* The status stage is on offer from the beginning: a host may end the data stage early (8.5.3.1), or its last ACK may get lost, so that
+   * the end of the data stage is never seen here. */
+  buffer_arm(EP0_OUT, BUFFER_LAST | BUFFER_DATA1); /* zero bytes: the shared buffer is not written */
   send_next();
 }
 
@@ -289,12 +292,7 @@ void control_setup(void) {
 
 void control_done(uint32_t index) {
   if (index == EP0_IN && s_stage == CONTROL_DATA_IN) {
-    if (s_left > 0 || s_short_end) {
-      send_next();
-    } else {
-      s_stage = CONTROL_STATUS_OUT;
-      buffer_arm(EP0_OUT, BUFFER_LAST | BUFFER_DATA1); /* zero bytes */
-    }
+    if (s_left > 0 || s_short_end) send_next();
   } else if (index == EP0_IN && s_stage == CONTROL_STATUS_IN) {
     if (s_new_address != 0) USB_ADDR_ENDP = s_new_address;
     s_new_address = 0;
@@ -306,7 +304,8 @@ void control_done(uint32_t index) {
     }
     dpram_read(EP0_BUFFER, s_line_coding, sizeof s_line_coding);
     status_in();
-  } else if (index == EP0_OUT) {
+  } else if (index == EP0_OUT && s_stage == CONTROL_DATA_IN) {
+    buffer_take_back(EP0_IN);
     s_stage = CONTROL_IDLE;
   }
 }
