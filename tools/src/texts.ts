@@ -145,7 +145,10 @@ export const texts = {
     ja: "リーダーのランプがついたら、リーダーのキーで{name}を入力してください。",
     en: "When the reader's lamp is lit, type the {name} on the reader's own keys.",
   },
-  "secret.folded": { ja: "小文字を大文字にして確かめました（カードは大文字で覚えています）。", en: "Lower-case letters were taken as upper case, as the card stores them." },
+  "secret.folded": {
+    ja: "小文字を大文字にして確かめました（カードは大文字で覚えています）。",
+    en: "Lower-case letters were taken as upper case, as the card stores them.",
+  },
   "secret.right": { ja: "暗証番号は正しく確かめられました。", en: "The secret is right." },
 
   "sign.hashing": { ja: "ハッシュ計算", en: "hashing" },

@@ -83,6 +83,7 @@ export class OutputFiles {
 
   /** Announces an output file. @throws InkanError output-exists, file-unwritable */
   async plan(path: string): Promise<void> {
+    if (this.#planned.has(path)) return;
     const target = await realpath(path).catch(() => resolve(path));
     const there = await this.#guard("file-unwritable", path, () => lstatOrNothing(target));
     if (there?.isDirectory() === true) throw stop("file-unwritable", { path, reason: say(this.#language, "file.is-a-folder") });
@@ -116,7 +117,7 @@ export class OutputFiles {
   }
 
   async #fill(path: string, make: (temporary: string) => Promise<void>): Promise<string> {
-    if (!this.#planned.has(path)) await this.plan(path);
+    await this.plan(path);
     const file = this.#planned.get(path)!;
     const temporary = join(
       file.device ? await scratch() : dirname(file.target),

@@ -21,7 +21,10 @@ export interface Pty {
  * @throws InkanError program-missing
  */
 export async function openPty(): Promise<Pty> {
-  const child = spawn("socat", ["-d", "-d", "PTY,rawer,mode=600", "STDIO"], { stdio: ["pipe", "pipe", "pipe"], env: { PATH: process.env["PATH"], LC_ALL: "C" } });
+  const child = spawn("socat", ["-d", "-d", "PTY,rawer,mode=600", "STDIO"], {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: { PATH: process.env["PATH"], LC_ALL: "C" },
+  });
   const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
   const port = await new Promise<string>((resolve, reject) => {
     let said = "";

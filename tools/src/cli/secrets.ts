@@ -40,7 +40,7 @@ export async function presentSecret(context: Context, jpki: JpkiCard, which: Key
     }
   } else {
     output.note(say(language, "secret.type-on-pad", { name }));
-    await jpki.verify(which, { on: "pad" }, { signal, lastTry });
+    await jpki.verify(which, { on: "pad" }, { signal, lastTry, language });
   }
   return tries;
 }
