@@ -55,14 +55,13 @@ export function parseCertificate(der: Uint8Array): Certificate {
     throw new DerError(outer.element.offset, "signatureAlgorithm must equal the one inside tbsCertificate (RFC 5280 §4.1.1.2)");
   const signatureAlgorithm = signatureAlgorithmOf(outer);
   if (signatureAlgorithm === undefined) throw new DerError(outer.element.offset, `signature algorithm ${outer.oid} is not accepted`);
-  const { algorithm: _same, ...fields } = body;
-  return { der: copy, tbs: tbs.bytes, signatureAlgorithm, signature, ...fields };
+  return { der: copy, tbs: tbs.bytes, signatureAlgorithm, signature, ...body.fields };
 }
 
-type Body = Pick<Certificate, "serial" | "serialHex" | "issuer" | "subject" | "notBefore" | "notAfter" | "publicKey" | "extensions"> & {
+interface Body {
   readonly algorithm: AlgorithmIdentifier;
-};
-
+  readonly fields: Omit<Certificate, "der" | "tbs" | "signatureAlgorithm" | "signature">;
+}
 function readTbs(tbs: DerElement): Body {
   const reader = DerReader.inside(tbs);
   const version = reader.take(contextConstructed(0), "version");
@@ -87,5 +86,6 @@ function readTbs(tbs: DerElement): Body {
     throw new DerError(reader.offset, "unique identifiers must not be used (RFC 5280 §4.1.2.8)");
   const extensions = readExtensions(reader.take(contextConstructed(3), "extensions"));
   reader.end("tbsCertificate");
-  return { serial, serialHex: toHex(serialElement.content), algorithm, issuer, subject, notBefore, notAfter, publicKey, extensions };
+  const serialHex = toHex(serialElement.content);
+  return { algorithm, fields: { serial, serialHex, issuer, subject, notBefore, notAfter, publicKey, extensions } };
 }
