@@ -3,6 +3,8 @@ import type { Level, LineCard, Model, ModelHost } from "./model.js";
 
 const eventPulled = 0;
 const eventOverCurrent = 1;
+/** Looks at an order once everything that happens at the same instant has happened: a chip reset drops all contacts together. */
+const eventOrder = 2;
 /** The card's own events travel through the slot, so that a snapshot and the queue need not know which card is in. */
 const eventCard = 16;
 
@@ -105,11 +107,15 @@ export class CardSlot implements Model {
       this.#host.violation("slot/vcc-without-card", "VCC still on 1 ms after the card was pulled");
     else if (kind === eventOverCurrent && this.#s.voltageClass)
       this.#host.violation("slot/over-current", "VCC still on 1 ms after over-current");
+    else if (kind === eventOrder && this.#s.rst && !this.#s.hz)
+      this.#host.violation("slot/deactivation-order", "CLK stopped while RST is high");
   }
 
   reset(power: boolean): void {
     if (!power) return; // the chip's reset changes its pins; the slot sees that like any other change
+    this.#card?.reset(true);
     this.#s = { ...this.#fresh(), inserted: this.#card !== null };
+    this.#host.nets.pull(pins.cardIo, 0);
   }
 
   save(): unknown {
@@ -192,7 +198,7 @@ export class CardSlot implements Model {
       else if (s.rst) this.#host.violation("slot/activation-order", "CLK while RST is high");
       if (hz < 1e6 || hz > 5e6) this.#host.violation("slot/clock-range", `${hz} Hz`);
       s.clockOnNs = now;
-    } else if (s.rst) this.#host.violation("slot/deactivation-order", "CLK stopped while RST is high");
+    } else if (s.rst) this.#host.schedule(this, eventOrder, now);
     s.hz = hz;
     this.#card?.onClock(hz, now);
   }

@@ -81,6 +81,8 @@ export interface PinNets {
   pull(pin: number, level: Level | null): void;
   /** What the chip itself does on the pin now, after function select, overrides and pad settings; null = high impedance. */
   chipDrive(pin: number): Level | null;
+  /** True when the pad's input buffer is on, so that a peripheral can hear the pin. */
+  inputEnabled(pin: number): boolean;
   /** Function number selected in IO_BANK0 (5 = SIO, 6 = PIO0, 31 = none, …). */
   funcsel(pin: number): number;
   /** The pad's register in PADS_BANK0: 80 output off, 40 input enable, 30 drive, 08 pull-up, 04 pull-down, 02 Schmitt, 01 fast. */

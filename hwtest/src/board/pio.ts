@@ -176,8 +176,8 @@ export class PioBlock implements Model, RegisterBlock, MachineBlock {
         seen = (seen & ~(1 << pin)) | (this.#before[pin]! << pin);
       }
     }
-    const gpio = this.#host.chip.gpio;
-    for (let pin = 0; pin < pinCount; pin++) if ((seen >>> pin) & 1 && !gpio[pin]!.inputEnable) seen &= ~(1 << pin);
+    const { nets } = this.#host;
+    for (let pin = 0; pin < pinCount; pin++) if ((seen >>> pin) & 1 && !nets.inputEnabled(pin)) seen &= ~(1 << pin);
     return seen >>> 0;
   }
 

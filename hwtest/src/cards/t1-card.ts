@@ -129,9 +129,9 @@ export class T1Card implements LineCard {
     this.#characters.state.phaseNs = atNs + (this.#options.phaseNs ?? 0);
   }
   onReset(level: Level, atNs: number): void {
-    const s = this.#s;
-    s.rst = level;
+    this.#s.rst = level;
     this.#stop();
+    const s = this.#s;
     if (level === 0 || !s.voltageClass || !this.#characters.state.hz || this.#options.mute) return;
     if (!(this.#options.classes ?? [1, 2, 3]).includes(s.voltageClass)) return;
     s.phase = "reset";
