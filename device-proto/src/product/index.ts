@@ -1,3 +1,2 @@
 export * from "./product.js";
 export { chooserCell, displayTexts, type DisplayText, type DisplayTextName } from "./texts.js";
-export { chooserCell } from "./texts.js";
