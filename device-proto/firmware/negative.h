@@ -1,5 +1,5 @@
 /* negative.h - deliberately wrong images, one line each. `tools/dev/firmware.mjs build --define NAME --out DIR` makes one; the strict
- * board must stop each with its own named rule. A released image defines none of them (release.mjs's `check` compares bytes).
+ * board must stop each with its own named rule. A released image defines none of them (`check` compares bytes).
  *
  *   NEGATIVE_NO_FULL_BIT             hal/rp2040/usb_endpoint.c  a bulk-IN buffer is armed without FULL: the controller NAKs for ever
  *   NEGATIVE_WRONG_TOGGLE            hal/rp2040/usb_endpoint.c  the data toggle stands still
@@ -25,6 +25,10 @@
  *   NEGATIVE_WATCHDOG_NOT_FED        hal/rp2040/reset.c         the loop does not feed the watchdog
  *   NEGATIVE_UNALIGNED               app/main.c                 an unaligned word read
  *   NEGATIVE_STACK_OVERFLOW          app/main.c                 the stack runs out of its banks
+ *   NEGATIVE_NO_WIPE                 pinpad/pinpad.c            the block with the secret is not wiped (named by non-interference, like the next three)
+ *   NEGATIVE_NO_SCRUB                pinpad/pinpad.c            the stack below the dialog is left as it was
+ *   NEGATIVE_KEY_STAYS               front/keypad.c             the last digit pressed stays in the keypad's state
+ *   NEGATIVE_DIGITS_DRAWN            pinpad/entry.c             digits are drawn over the place-holders
  *   NEGATIVE_BOOT2_CRC               tools/dev/firmware.mjs     one bit of boot2's check is wrong
  */
 #ifndef NEGATIVE_H

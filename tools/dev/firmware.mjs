@@ -49,7 +49,11 @@ class Refusal extends Error {
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 const capture = (command, args) => {
   const run = spawnSync(command, args, { encoding: "utf8", cwd: firmware });
-  if (run.error) throw new Refusal(MISSING, `${command} is missing. On Debian and Ubuntu: sudo apt-get install gcc-arm-none-eabi binutils-arm-none-eabi`);
+  if (run.error)
+    throw new Refusal(
+      MISSING,
+      `${command} is missing. On Debian and Ubuntu: sudo apt-get install gcc-arm-none-eabi binutils-arm-none-eabi`,
+    );
   if (run.status !== 0) throw new Refusal(1, `${command} ${args.join(" ")}\n${run.stderr}`);
   return run.stdout.trim();
 };
@@ -59,7 +63,14 @@ const runAsync = (command, args) =>
     let text = "";
     child.stdout.on("data", (data) => (text += data));
     child.stderr.on("data", (data) => (text += data));
-    child.on("error", () => reject(new Refusal(MISSING, `${command} is missing. On Debian and Ubuntu: sudo apt-get install ${command === GCC ? "gcc-arm-none-eabi" : "gcc"}`)));
+    child.on("error", () =>
+      reject(
+        new Refusal(
+          MISSING,
+          `${command} is missing. On Debian and Ubuntu: sudo apt-get install ${command === GCC ? "gcc-arm-none-eabi" : "gcc"}`,
+        ),
+      ),
+    );
     child.on("close", (code) => resolve({ code, text }));
   });
 
@@ -80,8 +91,17 @@ function toolchain() {
 
 /** Debian's names for what `toolchain()` measured; informative, so absent where dpkg is. */
 function packages() {
-  const run = spawnSync("dpkg-query", ["-W", "-f", "${Package} ${Version}\\n", "gcc-arm-none-eabi", "binutils-arm-none-eabi"], { encoding: "utf8" });
-  return run.status === 0 ? Object.fromEntries(run.stdout.trim().split("\n").map((line) => line.split(" "))) : {};
+  const run = spawnSync("dpkg-query", ["-W", "-f", "${Package} ${Version}\\n", "gcc-arm-none-eabi", "binutils-arm-none-eabi"], {
+    encoding: "utf8",
+  });
+  return run.status === 0
+    ? Object.fromEntries(
+        run.stdout
+          .trim()
+          .split("\n")
+          .map((line) => line.split(" ")),
+      )
+    : {};
 }
 
 const sourcesOf = (room) =>
@@ -92,13 +112,7 @@ const sourcesOf = (room) =>
         .map((name) => join(room, name))
     : [];
 
-/** Until a room has its first file, its stand-in is compiled. */
-const applicationSources = () =>
-  rooms.flatMap((room) => {
-    const sources = sourcesOf(room);
-    const standIn = join("stubs", `${room}.c`);
-    return (sources.length === 0 || (process.env.STAND_IN ?? '').split(',').includes(room)) && existsSync(join(firmware, standIn)) ? [standIn] : sources;
-  });
+const applicationSources = () => rooms.flatMap(sourcesOf);
 
 async function compile(sources, into, extra) {
   mkdirSync(into, { recursive: true });
@@ -107,7 +121,17 @@ async function compile(sources, into, extra) {
   const queue = sources.map((source, index) => ({ source, object: objects[index] }));
   const worker = async () => {
     for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
-      const args = [...flags, ...extra, `-ffile-prefix-map=${firmware}=.`, "-I", firmware, "-c", join(firmware, job.source), "-o", job.object];
+      const args = [
+        ...flags,
+        ...extra,
+        `-ffile-prefix-map=${firmware}=.`,
+        "-I",
+        firmware,
+        "-c",
+        join(firmware, job.source),
+        "-o",
+        job.object,
+      ];
       const { code, text } = await runAsync(GCC, args);
       if (code !== 0) failures.push(`${job.source}\n${text}`);
     }
@@ -230,10 +254,16 @@ function sameToolchain() {
   const here = toolchain();
   const names = Object.entries(wanted.packages).map(([name, version]) => `${name}=${version}`);
   const install = names.length > 0 ? ` On Debian: sudo apt-get install ${names.join(" ")}` : "";
-  if (wanted.version !== here.version) throw new Refusal(MISSING, `The release was built with ${wanted.compiler} ${wanted.version}, here is ${here.version}.${install}`);
-  if (wanted.binutils !== here.binutils) throw new Refusal(MISSING, `The release was built with ${wanted.binutils}, here is ${here.binutils}.${install}`);
+  if (wanted.version !== here.version)
+    throw new Refusal(MISSING, `The release was built with ${wanted.compiler} ${wanted.version}, here is ${here.version}.${install}`);
+  if (wanted.binutils !== here.binutils)
+    throw new Refusal(MISSING, `The release was built with ${wanted.binutils}, here is ${here.binutils}.${install}`);
   for (const [name, sum] of Object.entries(wanted.sha256)) {
-    if (here.sha256[name] !== sum) throw new Refusal(MISSING, `The release was built with another ${name} of ${wanted.compiler} ${wanted.version} (sha256 ${sum}).${install}`);
+    if (here.sha256[name] !== sum)
+      throw new Refusal(
+        MISSING,
+        `The release was built with another ${name} of ${wanted.compiler} ${wanted.version} (sha256 ${sum}).${install}`,
+      );
   }
 }
 
@@ -242,8 +272,11 @@ async function check() {
   const out = mkdtempSync(join(tmpdir(), "inkan-release-"));
   try {
     await build({ out, defines: [] });
-    const differing = ["boot.bin", "reader.img", "manifest.json"].filter((name) => !readFileSync(join(out, name)).equals(readFileSync(join(release, name))));
-    if (differing.length > 0) throw new Refusal(1, `The sources do not give the released ${differing.join(", ")}. Build a new release: npm run firmware:build`);
+    const differing = ["boot.bin", "reader.img", "manifest.json"].filter(
+      (name) => !readFileSync(join(out, name)).equals(readFileSync(join(release, name))),
+    );
+    if (differing.length > 0)
+      throw new Refusal(1, `The sources do not give the released ${differing.join(", ")}. Build a new release: npm run firmware:build`);
   } finally {
     rmSync(out, { recursive: true, force: true });
   }
@@ -253,7 +286,9 @@ async function check() {
 /** One program per file in test/; its first comment names the sources it needs: `sources: ccid/ccid.c hal/host/host.c`. */
 async function test(only) {
   const folder = join(firmware, "test");
-  const programs = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".c") && (only === undefined || name.includes(only))) : [];
+  const programs = existsSync(folder)
+    ? readdirSync(folder).filter((name) => name.endsWith(".c") && (only === undefined || name.includes(only)))
+    : [];
   const work = mkdtempSync(join(tmpdir(), "inkan-test-"));
   let passed = 0;
   let failed = 0;
@@ -264,7 +299,20 @@ async function test(only) {
       const sources = (/sources:([^*\n]*)/.exec(text)?.[1] ?? "").trim().split(/\s+/).filter(Boolean);
       const program = join(work, name.slice(0, -2));
       const files = [join("test", name), ...sources].map((source) => join(firmware, source));
-      const built = await runAsync("gcc", ["-std=c11", "-g", "-O1", "-Wall", "-Wextra", "-Werror", ...sanitize, "-I", firmware, ...files, "-o", program]);
+      const built = await runAsync("gcc", [
+        "-std=c11",
+        "-g",
+        "-O1",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        ...sanitize,
+        "-I",
+        firmware,
+        ...files,
+        "-o",
+        program,
+      ]);
       if (built.code !== 0) {
         failed++;
         console.error(`${name}: does not compile\n${built.text}`);

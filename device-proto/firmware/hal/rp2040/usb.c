@@ -2,7 +2,7 @@
 #include "hal/hal.h"
 #include "usb.h"
 
-bool g_usb_abort_works; /* RP2040-E2 */
+bool g_usb_revision_b2; /* cured of RP2040-E2 and E5 */
 volatile uint8_t g_usb_configuration;
 volatile bool g_usb_suspended;
 volatile uint32_t g_usb_epoch; /* counts everything that ends what a host had: reset, suspend, new configuration */
@@ -10,7 +10,7 @@ volatile uint32_t g_usb_epoch; /* counts everything that ends what a host had: r
 void usb_start(void) {
   control_start();
   unreset(RESET_USBCTRL | RESET_SYSINFO);
-  g_usb_abort_works = SYSINFO_CHIP_ID >> 28 >= 2;
+  g_usb_revision_b2 = SYSINFO_CHIP_ID >> 28 >= 2;
   for (uint32_t at = 0; at < DPRAM_SIZE; at += 4) REG(USB_DPRAM + at) = 0; /* undefined after power-up */
   USB_MUXING = USB_MUXING_TO_PHY | USB_MUXING_SOFTCON;
   USB_PWR = USB_PWR_VBUS_DETECT | USB_PWR_VBUS_DETECT_OVERRIDE; /* no VBUS pin: bus-powered, so VBUS is there */
@@ -29,6 +29,7 @@ static void bus_reset(void) {
   g_usb_epoch++;
   endpoints_close();
   control_reset();
+  usb_e5_after_reset();
 }
 
 static void buffers_done(void) {

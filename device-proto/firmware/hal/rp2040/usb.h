@@ -76,7 +76,7 @@ typedef struct {
 
 enum { EP_CCID_OUT, EP_CCID_IN, EP_CCID_NOTIFY, EP_CDC_OUT, EP_CDC_IN, EP_CDC_NOTIFY, EP_TABLE_COUNT };
 extern endpoint_t g_endpoint[EP_TABLE_COUNT];
-extern bool g_usb_abort_works;
+extern bool g_usb_revision_b2;
 extern volatile uint8_t g_usb_configuration;
 extern volatile bool g_usb_suspended;
 extern volatile uint32_t g_usb_epoch;
@@ -95,6 +95,9 @@ void endpoint_halt(endpoint_t *e);
 void endpoint_clear(endpoint_t *e);  /* CLEAR_FEATURE(ENDPOINT_HALT): toggle back to DATA0 */
 endpoint_t *endpoint_of(uint8_t address);
 void endpoint_frame_started(void);
+
+/* usb_e5.c */
+void usb_e5_after_reset(void);
 
 /* usb_control.c */
 void control_reset(void);

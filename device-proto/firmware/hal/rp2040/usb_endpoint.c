@@ -46,7 +46,7 @@ void buffer_arm(uint32_t index, uint32_t control) {
 /* Takes a buffer back from the controller. RP2040-E2: before revision B2 an abort never ends; there the word is simply rewritten, which is safe
  * while the host, busy with the control transfer or the reset that brought us here, sends no token to this endpoint. */
 void buffer_take_back(uint32_t index) {
-  const bool abort = g_usb_abort_works && (EP_BUFFER_CONTROL(index) & BUFFER_AVAILABLE) != 0;
+  const bool abort = g_usb_revision_b2 && (EP_BUFFER_CONTROL(index) & BUFFER_AVAILABLE) != 0;
   if (abort) {
     SET(USB_EP_ABORT) = BIT(index);
     const uint32_t start = TIMER_TIMERAWL; /* a packet on the wire ends within 60 us */
