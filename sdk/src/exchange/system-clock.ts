@@ -16,8 +16,10 @@ export const systemClock: Clock = {
       }, ms);
       signal?.addEventListener("abort", onAbort, { once: true });
     }),
-  after: (ms, callback) => {
-    const timer = setTimeout(callback, ms);
-    return () => clearTimeout(timer);
+  after: (ms, callback, options) => {
+    const timer: unknown = setTimeout(callback, ms);
+    // Node's timers keep the process alive unless told otherwise; a browser's are numbers
+    if (options?.background && typeof timer === "object") (timer as { unref(): void }).unref();
+    return () => clearTimeout(timer as number);
   },
 };

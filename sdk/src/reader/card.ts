@@ -74,12 +74,12 @@ export class Card implements AsyncDisposable {
    * Has the person type a secret on the reader's pad and the reader give it to the card. Resolves with the card's status word (9000, 63Cx,
    * 6983 …). Rejects with pin-cancelled, pin-timeout, card-pulled, aborted, slot-busy, unsupported.
    */
-  verifyOnPad(template: PinVerifyTemplate, options: CallOptions = {}): Promise<ResponseApdu> {
+  async verifyOnPad(template: PinVerifyTemplate, options: CallOptions = {}): Promise<ResponseApdu> {
     return this.#secure(1, verifyBlock(template), options);
   }
 
   /** Has the person type a new secret on the pad; otherwise like {@link Card.verifyOnPad}. */
-  modifyOnPad(template: PinModifyTemplate, options: CallOptions = {}): Promise<ResponseApdu> {
+  async modifyOnPad(template: PinModifyTemplate, options: CallOptions = {}): Promise<ResponseApdu> {
     return this.#secure(2, modifyBlock(template), options);
   }
 
