@@ -27,10 +27,12 @@ void pinpad_wipe(void) {
   keypad_forget();
 }
 
+#ifndef NEGATIVE_NO_SCRUB
 static void __attribute__((noinline)) scrub_stack(void) {
   uint8_t below[STACK_BELOW];
   secret_wipe(below, sizeof below);
 }
+#endif
 
 typedef struct {
   pin_outcome_t outcome;
@@ -82,7 +84,7 @@ static entry_t enter(prompt_t *p) {
   }
 }
 
-static ending_t __attribute__((noinline)) run(const pin_template_t *t, unsigned *sw, card_result_t *card) {
+static ending_t __attribute__((noinline)) dialog(const pin_template_t *t, unsigned *sw, card_result_t *card) {
   prompt_t p = {.t = t, .tries = -1, .deadline = hal_now_us() + ALL_IN_ALL_US};
   p.secret = (t->apdu[0] & 3u) == 0 ? guard_secret_of(t->apdu[3]) : SECRET_UNKNOWN; /* the guard names secrets of the basic channel */
   p.letters_allowed = t->coding == PIN_ASCII && p.secret != SECRET_JPKI_AUTH; /* that one is four digits */
@@ -126,10 +128,12 @@ pin_outcome_t pinpad_run(const uint8_t *block, size_t length, uint8_t *answer, s
   *card = CARD_OK;
   if (!template_parse(block, length, &t, bad_offset)) return PIN_REFUSED;
   front_take();
-  ending_t ending = run(&t, &sw, card);
+  ending_t ending = dialog(&t, &sw, card);
   pinpad_wipe();
   hal_line_wipe();
+#ifndef NEGATIVE_NO_SCRUB
   scrub_stack();
+#endif
   front_release(ending.result, ending.tries);
   if (ending.outcome != PIN_DONE) return ending.outcome;
   if (capacity < 2) {

@@ -54,10 +54,10 @@ export function printTexts(texts: Readonly<Record<string, DisplayText>> = displa
     names.map((name) => `/* ${texts[name]![language]} */ ${encode(upper(name).toLowerCase(), texts[name]![language])}`).join("\n");
   return [
     HEAD("What the display says. Codes: 0 end, 1 and 2 a number put in, 0x20..0x7e ASCII, 0x80.. wide glyphs of glyphs_gen.h"),
-    "#ifndef TEXTS_GEN_H\n#define TEXTS_GEN_H\n#include <stdint.h>\n#include \"product_gen.h\"\n\n",
+    '#ifndef TEXTS_GEN_H\n#define TEXTS_GEN_H\n#include <stdint.h>\n#include "product_gen.h"\n\n',
     `#define CHOOSER_X ${chooserCell.x}u\n#define CHOOSER_ROW ${chooserCell.y / 16}u\n#define CHOOSER_WIDTH ${chooserCell.width}u\n\n`,
     `typedef enum {\n${names.map((name) => `  TEXT_${upper(name)},\n`).join("")}  TEXT_COUNT\n} text_t;\n\n`,
-    `#if PRODUCT_LANGUAGE_JA\n${table("ja")}\n#else\n${table("en")}\n#endif\n\n`,
+    `#if PRODUCT_LANGUAGE == 0\n${table("ja")}\n#else\n${table("en")}\n#endif\n\n`,
     `static const uint16_t *const TEXTS[TEXT_COUNT] = {\n${names.map((name) => `  k_text_${upper(name).toLowerCase()},\n`).join("")}};\n#endif\n`,
   ].join("");
 }
@@ -70,7 +70,10 @@ export function printGlyphs(texts: Readonly<Record<string, DisplayText>> = displ
   const small = [..."abcdefghijklmnopqrstuvwxyz0123456789-"].map((c) => {
     const rows = smallFont.get(c);
     must(rows?.length === 8 && rows.every((r) => r.length === 5), `small font: ${c}`);
-    return row(c, Array.from({ length: 5 }, (_, x) => rows.reduce((byte, r, y) => byte | (r[x] === "#" ? 1 << y : 0), 0)));
+    return row(
+      c,
+      Array.from({ length: 5 }, (_, x) => rows.reduce((byte, r, y) => byte | (r[x] === "#" ? 1 << y : 0), 0)),
+    );
   });
   const comment = (c: string): string => (c === "*" || c === "/" || c === "\\" ? `U+${hex(c.charCodeAt(0), 4).slice(2)}` : c);
   return [

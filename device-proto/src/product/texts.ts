@@ -48,8 +48,8 @@ export const displayTexts = {
   mismatch: { ja: "一致しません", en: "Not the same" },
   // the last try
   lastTry1: { ja: "あと1回だけです", en: "LAST TRY" },
-  lastTry2: { ja: "間違えるとカード", en: "A mistake locks" },
-  lastTry3: { ja: "がロックされます", en: "this secret." },
+  lastTry2: { ja: "間違えると", en: "A mistake locks" },
+  lastTry3: { ja: "ロックされます", en: "this secret." },
   lastTryKeys: { ja: "OK=続行 取消", en: "OK=go on  Cancel" },
   // consent
   consentTitle: { ja: "署名用の鍵で署名", en: "Sign with JPKI?" },
