@@ -28,6 +28,7 @@ const ENUMERATION_MS = 10_000;
 /** Plugs the board in (if it is not) and waits until it is configured. Rejects with `NetworkError` when it cannot be enumerated. */
 export function attachUsb(host: UsbHost, deadlineMs = ENUMERATION_MS): Promise<EnumeratedDevice> {
   if (host.device) return Promise.resolve(host.device);
+  if (host.failure !== undefined) host.resetPort();
   return host.host.pump.waitFor(
     (resolve, reject) => {
       const stop = host.listen({

@@ -158,6 +158,8 @@ export type Mistake =
   | "no-mux"
   | "no-clear"
   | "no-clock"
+  | "status-data"
+  | "bad-descriptor"
   | "no-abort";
 
 /** Which BUFF_STATUS bit stands for which endpoint of the script. */
@@ -185,6 +187,8 @@ export class ScriptedDriver implements Model {
   readonly log: string[] = [];
   /** Endpoint 1 answers nothing while false (device flow control). */
   echo = true;
+  /** Takes requests and never answers them. */
+  mute = false;
   /** Uses both buffers of the bulk IN endpoint. */
   doubleBuffered = false;
   readonly toggles = new Array<number>(32).fill(0);
@@ -387,6 +391,7 @@ export class ScriptedDriver implements Model {
     this.#control = [];
     this.#address = -1;
     this.toggles[0] = this.toggles[1] = 1;
+    if (this.mute) return;
     if (type === 0x80 && request === 6) {
       const found =
         high === 1
@@ -396,12 +401,16 @@ export class ScriptedDriver implements Model {
             : high === 3 && low! < scriptedDescriptors.strings.length
               ? stringDescriptor(low!)
               : undefined;
-      if (found) this.#answer(Uint8Array.from(found), length);
+      if (found)
+        this.#answer(
+          Uint8Array.from(found, (byte, at) => (this.mistakes.has("bad-descriptor") && high === 2 && at === 2 ? byte + 1 : byte)),
+          length,
+        );
       else this.#stallControl();
     } else if (type === 0 && request === 5) {
       this.#address = low!;
       if (this.mistakes.has("address-early")) this.write(reg.addrEndp, low!);
-      this.arm(0, undefined, 0);
+      this.arm(0, undefined, this.mistakes.has("status-data") ? 1 : 0);
     } else if (type === 0 && request === 9) {
       this.#configure(low!);
       if (!this.mistakes.has("mute-status")) this.arm(0, undefined, 0);

@@ -10,7 +10,10 @@ export interface TransferResult {
   readonly actual: number;
 }
 
-/** A request to the host. Endpoint addresses carry the direction in bit 7. */
+/**
+ * A request to the host. Endpoint addresses carry the direction in bit 7. A control transfer ends as "timeout" after `timeoutMs`;
+ * without one, after 5 s, and that breaks the rule `usb/no-answer`.
+ */
 export type TransferRequest =
   | { readonly kind: "control"; readonly setup: Uint8Array; readonly data?: Uint8Array; readonly timeoutMs?: number }
   | { readonly kind: "in"; readonly endpoint: number; readonly length: number }
@@ -37,6 +40,8 @@ export interface Transfer {
   /** Board time at which a control transfer has failed. */
   readonly deadlineNs: number;
   cancelled: boolean;
+  /** Not to be answered in time breaks a rule: the caller set no time limit of its own. */
+  readonly mustAnswer: boolean;
 }
 
 /** An endpoint as the host sees it. */
@@ -58,6 +63,8 @@ export interface Pipe {
   nextFrame: number;
   /** OUT: the last packet's handshake was lost. IN: our last ACK was lost. */
   repeated: boolean;
+  /** Data packets acknowledged so far, for the loss of every n-th acknowledgement. */
+  packets: number;
 }
 
 /** A fresh pipe. */
@@ -74,10 +81,11 @@ export function makePipe(endpoint: number, type: Pipe["type"], maxPacket: number
     notBeforeNs: 0,
     nextFrame: 0,
     repeated: false,
+    packets: 0,
   };
 }
 
-/** Handshakes to lose, to prove that retransmission and toggles work. 0 = none; n = every n-th data packet, counted per direction. */
+/** Handshakes to lose, to prove that retransmission and toggles work. 0 = none; n = every n-th acknowledgement of an endpoint. */
 export interface UsbFaults {
   /** The host's ACK of an IN packet never reaches the device. */
   loseHostAckEvery: number;

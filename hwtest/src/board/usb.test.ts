@@ -3,6 +3,7 @@ import { createUsb } from "./usb.js";
 import { patient } from "./usb-host.js";
 import { dpram, epCtrl, irq, reg, sieStatus } from "./usb-registers.js";
 import { BareHost, ScriptedDriver, type Mistake } from "./usb-scripted.js";
+import { usbRules } from "./usb-rules.js";
 import type { TransferRequest, TransferResult } from "./usb-transfer.js";
 
 function bench(...mistakes: Mistake[]) {
@@ -207,6 +208,26 @@ describe("control", () => {
   });
 });
 
+describe("time limits", () => {
+  it("the caller's own time limit is no broken rule; the host's 5 s are", () => {
+    const { transfer, driver, usb } = enumerated();
+    driver.mute = true;
+    const setup = Uint8Array.of(0x80, 6, 0, 1, 0, 0, 18, 0);
+    expect(transfer({ kind: "control", setup, timeoutMs: 50 }).status).toBe("timeout");
+    expect(caught(() => transfer({ kind: "control", setup }))).toBe("usb/no-answer");
+    expect(usb.device).toBeDefined();
+  });
+
+  it("a control transfer that waits for the end of a suspend breaks no rule", () => {
+    const { host, usb } = enumerated();
+    usb.suspend();
+    let ended: string | undefined;
+    usb.submit({ kind: "control", setup: Uint8Array.of(0x80, 6, 0, 1, 0, 0, 18, 0) }, (result) => (ended = result.status));
+    host.run(host.nowNs + 6000e6);
+    expect(ended).toBe("timeout");
+  });
+});
+
 describe("bus states", () => {
   it("suspend after 3 ms without frames; resume; traffic waits meanwhile", () => {
     const { usb, host, driver } = enumerated();
@@ -288,12 +309,14 @@ describe("rules", () => {
       }
     });
 
-  it.each([
+  const table = [
     ["no-clock", "usb/no-clock", start],
     ["no-clear", "usb/dpram-garbage", start],
     ["no-mux", "usb/used-unmuxed", start],
     ["address-early", "usb/no-handshake", enumerate],
     ["mute-status", "usb/no-answer", enumerate],
+    ["status-data", "usb/status-stage", enumerate],
+    ["bad-descriptor", "usb/bad-descriptor", enumerate],
     ["overrun", "usb/control-overrun", enumerate],
     ["bad-buffer", "usb/bad-buffer", enumerate],
     ["available-with-length", "usb/available-with-length", echo],
@@ -304,8 +327,14 @@ describe("rules", () => {
     ["buffer-overlap", "usb/buffer-overlap", echo],
     ["rearm-before-copy", "usb/buffer-touched-while-armed", echo],
     ["stuck-toggle", "usb/wrong-toggle", echo],
-  ] as const)("%s is caught as %s", (mistake, rule, run) => {
+  ] as const;
+  it.each(table)("%s is caught as %s", (mistake, rule, run) => {
     expect(run(mistake)).toBe(rule);
+  });
+
+  it("every rule has a negative control", () => {
+    const here = ["usb/write-clear-alias", "usb/host-mode"];
+    expect(Object.keys(usbRules).toSorted()).toEqual([...new Set([...table.map(([, rule]) => rule), ...here])].toSorted());
   });
 
   it("taking an armed buffer back without EP_ABORT", () => {
