@@ -16,6 +16,9 @@ const SIGN_SECRET_FILE = 0x1b;
 /** The card lies still for this long before anything else happens, in ms. */
 const SETTLE_MS = 1;
 
+/** Between plugging in and starting a program, in ms: a card that is in has been debounced by then. */
+const PLUGGED_MS = 300;
+
 /** How to open a virtual reader. */
 export interface VirtualReaderOptions {
   readonly pace: Pace;
@@ -81,7 +84,11 @@ export async function openVirtualReader(options: VirtualReaderOptions): Promise<
     board,
     clock: board.clock,
     fingers,
-    transport: async () => (options.face === "link" ? openLink(board) : openUsb(board)),
+    transport: async () => {
+      await board.usb.attach();
+      await board.run(PLUGGED_MS);
+      return options.face === "link" ? openLink(board) : openUsb(board);
+    },
     insert: async (card = "standard") => {
       put(card);
       await board.run(SETTLE_MS);
@@ -98,13 +105,11 @@ export async function openVirtualReader(options: VirtualReaderOptions): Promise<
 }
 
 async function openUsb(board: VirtualBoard): Promise<Transport> {
-  await board.usb.attach();
   const { device } = board.usb;
   return UsbTransport.open(device, { address: address(board), clock: board.clock });
 }
 
 async function openLink(board: VirtualBoard): Promise<Transport> {
-  await board.usb.attach();
   await board.cdc.open({ dtr: true });
   // The board's own randomness, so that a session repeats to the byte.
   const entropy = (bytes: Uint8Array): void => bytes.forEach((_, index) => (bytes[index] = board.engine.random() >>> 24));
