@@ -5,7 +5,7 @@
  */
 export { abortError, InkanError, isInkanError, toInkanError } from "./errors.js";
 export type { ErrorDetails, Language } from "./errors.js";
-export type { Clock } from "./exchange/clock.js";
+export type { Clock, TimerOptions } from "./exchange/clock.js";
 export { systemClock } from "./exchange/system-clock.js";
 export { Card } from "./reader/card.js";
 export type { CallOptions, CardPort } from "./reader/card.js";
