@@ -1,3 +1,5 @@
+import { printCardPio } from "../src/pio/index.js";
+import { printGlyphs, printTexts, printWords } from "../src/product/print-front.js";
 import { referenceProduct } from "../src/product/product.js";
 import { printBoard, printProduct, printWire } from "./print-wire.js";
 
@@ -13,5 +15,9 @@ export function printed(): readonly Printed[] {
     { path: "firmware/gen/wire_gen.h", text: printWire(referenceProduct) },
     { path: "firmware/gen/board_gen.h", text: printBoard() },
     { path: "firmware/gen/product_gen.h", text: printProduct(referenceProduct) },
+    { path: "firmware/gen/card_pio_gen.h", text: printCardPio() },
+    { path: "firmware/gen/texts_gen.h", text: printTexts() },
+    { path: "firmware/gen/glyphs_gen.h", text: printGlyphs() },
+    { path: "firmware/gen/words_gen.h", text: printWords() },
   ];
 }
