@@ -87,7 +87,7 @@ export interface PinNets {
   funcsel(pin: number): number;
   /** The pad's register in PADS_BANK0: 80 output off, 40 input enable, 30 drive, 08 pull-up, 04 pull-down, 02 Schmitt, 01 fast. */
   pad(pin: number): number;
-  /** Called after a level or the chip's drive changed. Listeners are fixed at construction; they are not part of a snapshot. */
+  /** Called after a level, the chip's drive or the function select changed. Listeners are fixed at construction; they are not part of a snapshot. */
   listen(pin: number, listener: (pin: number) => void): void;
   /** A peripheral model (PIO, PWM) tells what it puts on its function's output: `level` counts only where `enable` is 1. */
   peripheralOutput(funcsel: number, pin: number, level: Level, enable: Level): void;

@@ -154,7 +154,7 @@ export class Nets implements Model, PinNets {
   }
 
   /* ---- the wire ---- */
-  #refresh(pin: number): void {
+  #refresh(pin: number, reselected = false): void {
     const state = this.#state;
     const chip = this.chipDrive(pin);
     let low = chip === 0;
@@ -166,7 +166,7 @@ export class Nets implements Model, PinNets {
     if (low && high) this.#contention(pin, chip);
     const before = state.wire[pin]!;
     const after = low ? 0 : high ? 1 : this.#pulled(pin, before as Level);
-    const same = after === before && chip === this.#chip[pin];
+    const same = after === before && chip === this.#chip[pin] && !reselected;
     state.wire[pin] = after;
     this.#chip[pin] = chip;
     this.#sense(pin);
@@ -251,8 +251,10 @@ export class Nets implements Model, PinNets {
     const state = this.#state;
     if (offset < 0xf0) {
       if (!(offset & 4)) return this.#host.violation("bus/read-only", `GPIO${offset >> 3}_STATUS`);
-      state.control[offset >> 3] = value & 0x3003331f;
-      return this.#refresh(offset >> 3);
+      const pin = offset >> 3;
+      const reselected = ((state.control[pin]! ^ value) & 0x1f) !== 0;
+      state.control[pin] = value & 0x3003331f;
+      return this.#refresh(pin, reselected);
     }
     const first = ((offset & 0xf) >> 2) * 8;
     const bank = offset & ~0xf;
