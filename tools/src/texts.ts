@@ -180,6 +180,7 @@ export const texts = {
   },
 
   "virtual.ready": { ja: "仮想リーダーの準備ができました: {path}", en: "the virtual reader is ready: {path}" },
+  "virtual.refused": { ja: "できませんでした: {line}（{detail}）", en: "it could not be done: {line} ({detail})" },
   "virtual.unknown-line": { ja: "分からない行です: {line}", en: "a line that is not understood: {line}" },
 } as const satisfies Record<string, Sentence>;
 

@@ -20,14 +20,14 @@ export async function certificateNamed(context: Context, which: string, options:
     return found[0]!;
   }
   const name = which as CertificateName;
-  return withCard(context, async (card) => readFromCard(context, await openJpki(card), name, options));
+  return withCard(context, async (card) => readFromCard(context, await openJpki(card, { signal: context.signal }), name, options));
 }
 
 /** Reads one from an opened card. @throws InkanError certificate-unreadable and what reading throws */
 export async function readFromCard(context: Context, jpki: JpkiCard, which: CertificateName, options: Options): Promise<Certificate> {
   // JPKI EF 0001 answers 6982 until its password was right.
   if (which === "sign") await presentSecret(context, jpki, "sign", options);
-  return parsed(await jpki.readCertificate(which), which);
+  return parsed(await jpki.readCertificate(which, { signal: context.signal }), which);
 }
 
 /** Every certificate of a file: PEM (one or more) or one DER. @throws InkanError certificate-unreadable */

@@ -21,7 +21,7 @@ export function keyName(text: string | undefined, context: Context): KeyName {
  */
 export async function presentSecret(context: Context, jpki: JpkiCard, which: KeyName, options: Options): Promise<number | undefined> {
   const { language, output, signal } = context;
-  const tries = await jpki.triesLeft(which);
+  const tries = await jpki.triesLeft(which, { signal });
   const name = say(language, which === "sign" ? "secret.sign" : "secret.auth");
   // Safety, not chatter: also with --quiet.
   output.note(tries === undefined ? say(language, "secret.tries-unknown", { name }) : say(language, "secret.tries", { name, tries }), {

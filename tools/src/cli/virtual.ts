@@ -1,11 +1,17 @@
 import type { VirtualDoor } from "@inkan/sdk/node";
 import type { Context } from "./context.js";
 import { stop } from "./failure.js";
+import { readFingers, standardSecrets } from "./fingers.js";
 import type { World } from "./world.js";
 
 /** The bench, an optional package: technicians who only sign need no emulator. @throws InkanError package-missing */
 export async function loadBench(world: World): ReturnType<World["bench"]> {
   return loaded(() => world.bench());
+}
+
+/** The bench's test authority. @throws InkanError package-missing */
+export async function loadAuthority(world: World): ReturnType<World["authority"]> {
+  return loaded(() => world.authority());
 }
 
 async function loaded<T>(load: () => Promise<T>): Promise<T> {
@@ -17,18 +23,18 @@ async function loaded<T>(load: () => Promise<T>): Promise<T> {
   }
 }
 
-/** What `openUri` opens for `virtual:`: the standard board with the standard card, forgotten when it is closed. */
+/** What `openUri` opens for `virtual:`: the standard board with the standard card, the bench pressing its test secrets; forgotten when it is closed. */
 export function virtualDoor(context: Context): VirtualDoor {
   return {
     async open() {
       const bench = await loadBench(context.world);
-      const opened = await bench.openVirtualReader({ pace: "free", card: "standard", face: "usb" });
+      const opened = await bench.openVirtualReader({
+        pace: "free",
+        card: "standard",
+        face: "usb",
+        fingers: readFingers(context) ?? standardSecrets,
+      });
       return { transport: await opened.transport(), clock: opened.clock, close: () => opened.close() };
     },
   };
-}
-
-/** The bench's test authority. @throws InkanError package-missing */
-export async function loadAuthority(world: World): ReturnType<World["authority"]> {
-  return loaded(() => world.authority());
 }

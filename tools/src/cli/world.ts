@@ -19,6 +19,11 @@ export interface World {
 
 /** The world of a real process. */
 export function processWorld(): World {
+  // Whoever read our output may have had enough (`| head -1`): the work still ends properly, unheard.
+  for (const stream of [process.stdout, process.stderr])
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+    });
   return {
     env: process.env,
     stdout: process.stdout,

@@ -16,7 +16,7 @@ export async function run(context: Context): Promise<Result> {
     output.line(`ATR: ${spaced(card.atr)}`);
     output.line(say(language, "card.protocols", { list: atr.protocols.map(({ t }) => `T=${t}`).join(" ") }));
     output.line(say(language, "card.speed", { f: atr.fi, d: atr.di }));
-    const jpki = await openJpki(card).catch((error: unknown) => {
+    const jpki = await openJpki(card, { signal: context.signal }).catch((error: unknown) => {
       if (isInkanError(error, "card-unknown")) return undefined;
       throw error;
     });

@@ -9,7 +9,7 @@ import { say } from "../texts.js";
 export async function run(context: Context): Promise<Result> {
   const { language, output } = context;
   return withCard(context, async (card) => {
-    const jpki = await openJpki(card);
+    const jpki = await openJpki(card, { signal: context.signal });
     const certificates: object[] = [];
     for (const which of ["auth", "auth-ca", "sign-ca"] as const) {
       const certificate = await readFromCard(context, jpki, which, {});

@@ -10,7 +10,7 @@ export async function run(context: Context): Promise<Result> {
   return withReader(context, async (reader) => {
     const identity = await reader.identify({ signal: context.signal });
     const imageHash = identity.imageHash === undefined ? undefined : hex(identity.imageHash);
-    const slot = await reader.slotStatus();
+    const slot = await reader.slotStatus({ signal: context.signal });
     noteVirtual(context);
     const { address } = reader;
     const rows: readonly (readonly [string, string | undefined])[] = [

@@ -48,7 +48,7 @@ async function look(context: Context, uri: string) {
   const { openUri } = await context.world.door();
   const reader = await openUri(uri, { virtual: virtualDoor(context), ...(context.trace === undefined ? {} : { trace: context.trace }) });
   try {
-    return { address: reader.address, slot: await reader.slotStatus(), failure: undefined };
+    return { address: reader.address, slot: await reader.slotStatus({ signal: context.signal }), failure: undefined };
   } finally {
     await reader.close();
   }

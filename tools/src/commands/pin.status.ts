@@ -10,10 +10,10 @@ export async function run(context: Context, args: readonly string[]): Promise<Re
   const { language, output } = context;
   const wanted: readonly KeyName[] = args[0] === undefined ? ["auth", "sign"] : [keyName(args[0], context)];
   return withCard(context, async (card) => {
-    const jpki = await openJpki(card);
+    const jpki = await openJpki(card, { signal: context.signal });
     const secrets: { which: KeyName; triesLeft: number | null; blocked: boolean }[] = [];
     for (const which of wanted) {
-      const tries = await jpki.triesLeft(which);
+      const tries = await jpki.triesLeft(which, { signal: context.signal });
       secrets.push({ which, triesLeft: tries ?? null, blocked: tries === 0 });
       const name = say(language, which === "sign" ? "secret.sign" : "secret.auth");
       output.line(

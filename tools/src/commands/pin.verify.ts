@@ -9,11 +9,11 @@ import { say } from "../texts.js";
 export async function run(context: Context, args: readonly string[], options: Options): Promise<Result> {
   const which = keyName(args[0], context);
   return withCard(context, async (card) => {
-    const jpki = await openJpki(card);
+    const jpki = await openJpki(card, { signal: context.signal });
     const triesBefore = await presentSecret(context, jpki, which, options);
     context.output.line(say(context.language, "secret.right"));
     // A right secret puts the card's counter back to its full number; what it says now is what is left.
-    const triesLeft = await jpki.triesLeft(which).catch(() => undefined);
+    const triesLeft = await jpki.triesLeft(which, { signal: context.signal }).catch(() => undefined);
     return { document: { ok: true, which, verified: true, triesBefore: triesBefore ?? null, triesLeft: triesLeft ?? null } };
   });
 }

@@ -19,7 +19,7 @@ export async function run(context: Context, args: readonly string[], options: Op
     await files.plan(out);
     const attached = options["format"] === "cms-attached" ? await readInput(file, language) : undefined;
     return await withCard(context, async (card) => {
-      const jpki = await openJpki(card);
+      const jpki = await openJpki(card, { signal });
       await presentSecret(context, jpki, key, options);
       const signed = await signFile(
         jpki,

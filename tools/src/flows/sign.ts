@@ -40,7 +40,7 @@ export async function signFile(
     signal: options.signal,
     onProgress: ({ done, total }) => steps.hashed?.(total === 0 ? 1 : done / total),
   });
-  const onCard = await jpki.signer(key);
+  const onCard = await jpki.signer(key, { signal: options.signal });
   steps.certificate?.(onCard.certificate);
   let words: readonly string[] = [];
   const signer: Signer = {

@@ -48,9 +48,9 @@ export async function tellStory(options: StoryOptions): Promise<StoryEnd> {
       done("boot");
       await bench.insert("standard");
       const card = await reader.connect({ signal, waitForCard: true });
-      const jpki = await openJpki(card);
+      const jpki = await openJpki(card, { signal });
       done("card");
-      const triesLeft = await jpki.triesLeft("sign");
+      const triesLeft = await jpki.triesLeft("sign", { signal });
       await jpki.verify("sign", { on: "pad" }, { signal });
       done("password");
       const signed = await signFile(

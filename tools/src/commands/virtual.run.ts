@@ -1,0 +1,86 @@
+import { existsSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
+import { systemClock } from "@inkan/sdk";
+import type { BoardEvent } from "@inkan/hwtest/board";
+import type { Context } from "../cli/context.js";
+import { stop } from "../cli/failure.js";
+import { readInput, writeOutput } from "../cli/files.js";
+import { readFingers } from "../cli/fingers.js";
+import { refuseTaken } from "../cli/link-name.js";
+import type { Options, Result } from "../cli/verb.js";
+import { loadBench } from "../cli/virtual.js";
+import { benchLine, type Bench } from "../flows/bench-lines.js";
+import { SerialPort } from "../flows/serial-port.js";
+import { say } from "../texts.js";
+
+/** How often a run looks whether its parent still lives, in ms. */
+const PARENT_MS = 500;
+
+/**
+ * `inkan virtual run`: the virtual reader as a serial port for other programs, until `quit`, a signal, or the end of the parent. All of these
+ * are its proper end: exit 0.
+ */
+export async function run(context: Context, _args: readonly string[], options: Options): Promise<Result> {
+  const { language, output, force } = context;
+  const path = options["pty"];
+  if (typeof path !== "string") throw stop("usage", { detail: say(language, "usage.virtual-door") });
+  const card = options["card"] ?? "standard";
+  if (card !== "standard" && card !== "none") throw stop("usage", { detail: say(language, "usage.card-name", { name: String(card) }) });
+  const flashFile = typeof options["flash"] === "string" ? options["flash"] : undefined;
+  const fingers = readFingers(context) ?? false;
+  refuseTaken(path, force);
+  const flash = flashFile !== undefined && existsSync(flashFile) ? await readInput(flashFile, language) : undefined;
+  const { openVirtualReader, openPty } = await loadBench(context.world);
+  const reader = await openVirtualReader({ pace: "line", card, face: "link", fingers, ...(flash === undefined ? {} : { flash }) });
+  const port = new SerialPort(reader, openPty, path, { force, language });
+  try {
+    const terminal = await port.up();
+    reader.board.on((event) => tell(event, reader.clock.now(), context));
+    output.document({ event: "ready", pty: path, port: terminal, reader: { uri: `serial:${path}`, virtual: true } });
+    output.line(say(language, "virtual.ready", { path }));
+    await untilEnd(context, { reader, port }, options["detach"] === true);
+    if (flashFile !== undefined) await writeOutput(flashFile, reader.board.flashImage, { force: true, language });
+  } finally {
+    await port.down();
+    await reader.close();
+  }
+  return { document: { ok: true, event: "end" } };
+}
+
+/** What happens on the board, one JSON line each; a broken rule of the strict models is said to people, too. */
+function tell(event: BoardEvent, at: number, context: Context): void {
+  const { type, ...detail } =
+    event.type === "violation" ? { type: event.type, rule: event.violation.rule, message: event.violation.message } : event;
+  context.output.document({ event: type, ...detail, at: Math.round(at) });
+  if (event.type === "violation") context.output.note(event.violation.message, { always: true });
+}
+
+/** Works the bench by the lines of standard input until something ends the run. */
+async function untilEnd(context: Context, bench: Bench, detached: boolean): Promise<void> {
+  const ended = new AbortController();
+  const either = AbortSignal.any([context.signal, ended.signal]);
+  const aborted = new Promise<void>((resolve) => either.addEventListener("abort", () => resolve(), { once: true }));
+  const parent = process.ppid;
+  const orphaned = async (): Promise<void> => {
+    while (!either.aborted && process.ppid === parent) await systemClock.sleep(PARENT_MS, either).catch(() => undefined);
+  };
+  const input = createInterface({ input: Readable.from(context.world.stdin) });
+  const quit = new Promise<void>((resolve) => {
+    let turn = Promise.resolve();
+    // One line after the other; the end of the input is no order.
+    input.on("line", (line) => {
+      turn = turn.then(async () => {
+        if ((await benchLine(line, bench, context)) === "quit") resolve();
+      });
+    });
+  });
+  try {
+    await Promise.race([aborted, quit, ...(detached ? [] : [orphaned()])]);
+  } finally {
+    ended.abort();
+    input.close();
+  }
+  // A signal is the proper end here; a deadline is not.
+  if (context.signal.aborted && (context.signal.reason as { code?: string }).code !== "interrupted") throw context.signal.reason;
+}
