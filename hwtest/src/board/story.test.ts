@@ -8,7 +8,6 @@ import { openVirtualReader } from "./open-virtual-reader.js";
 test.each(["link"] as const)("through %s a person types the password, consents, and the card signs", async (face) => {
   const t = [process.cpuUsage().user];
   const bench = await openVirtualReader({ pace: "free", card: "standard", face });
-  bench.board.on((e) => { if (e.type !== "display") console.log((bench.board.nowNs / 1e6).toFixed(3), JSON.stringify(e)); });
   const reader = await Reader.open(await bench.transport(), { clock: bench.clock });
   t.push(process.cpuUsage().user);
   const card = await reader.connect({});
@@ -22,7 +21,11 @@ test.each(["link"] as const)("through %s a person types the password, consents, 
   const digest = hashBytes("sha256", document);
   const signature = await signer.sign("sha256", digest);
   t.push(process.cpuUsage().user);
-  console.log(t.map((x, i) => i ? ((x - t[i - 1]!) / 1000).toFixed(0) : ""), bench.board.nowNs / 1e6, Object.keys(signer));
+  console.log(
+    t.map((x, i) => (i ? ((x - t[i - 1]!) / 1000).toFixed(0) : "")),
+    bench.board.nowNs / 1e6,
+    Object.keys(signer),
+  );
   expect(verifySignature("sha256", document, new X509Certificate(signer.certificate).publicKey, signature)).toBe(true);
   await reader.close();
   await bench.close();
