@@ -180,6 +180,10 @@ export const texts = {
   },
 
   "virtual.ready": { ja: "仮想リーダーの準備ができました: {path}", en: "the virtual reader is ready: {path}" },
+  "pad.keys": {
+    ja: "0-9 数字  Enter 確定  * 文字/数字  # 次  Backspace 訂正  Ctrl-U 全消去  Esc 取消",
+    en: "0-9 digits  Enter OK  * letters/digits  # next  Backspace correct  Ctrl-U clear  Esc cancel",
+  },
   "virtual.refused": { ja: "できませんでした: {line}（{detail}）", en: "it could not be done: {line} ({detail})" },
   "virtual.unknown-line": { ja: "分からない行です: {line}", en: "a line that is not understood: {line}" },
 } as const satisfies Record<string, Sentence>;

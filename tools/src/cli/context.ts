@@ -16,6 +16,8 @@ export interface Context {
   readonly force: boolean;
   /** `--fingers auto`: the bench types even where a person sits at a terminal. */
   readonly fingers: string | undefined;
+  /** `--pin-stdin`: standard input is not the pad's. */
+  readonly pinFromInput: boolean;
   /** Where exchanges are recorded when `--trace` was given. */
   trace: TraceSink | undefined;
   /** The reader in use, for the result. */

@@ -1,6 +1,6 @@
 import { InkanError, isInkanError } from "@inkan/sdk";
 import type { StatusCode } from "@inkan/device-proto";
-import { CommanderError } from "commander";
+import type { CommanderError } from "commander";
 import type { Language } from "./language.js";
 import { say } from "../texts.js";
 import type { Output } from "./output.js";

@@ -66,6 +66,7 @@ async function runVerb(
       readerUri: text(options["reader"]),
       force: options["force"] === true,
       fingers: text(options["fingers"]),
+      pinFromInput: options["pinStdin"] === true || args.includes("-"),
       trace: trace?.sink,
       reader: undefined,
     };

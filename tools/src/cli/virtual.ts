@@ -2,6 +2,7 @@ import type { VirtualDoor } from "@inkan/sdk/node";
 import type { Context } from "./context.js";
 import { stop } from "./failure.js";
 import { readFingers, standardSecrets } from "./fingers.js";
+import { drawPad, personAtPad } from "./pad.js";
 import type { World } from "./world.js";
 
 /** The bench, an optional package: technicians who only sign need no emulator. @throws InkanError package-missing */
@@ -23,18 +24,24 @@ async function loaded<T>(load: () => Promise<T>): Promise<T> {
   }
 }
 
-/** What `openUri` opens for `virtual:`: the standard board with the standard card, the bench pressing its test secrets; forgotten when it is closed. */
+/**
+ * What `openUri` opens for `virtual:`: the standard board with the standard card, forgotten when it is closed. At a terminal the person types on
+ * the drawn pad, in real time; everywhere else the bench presses its test secrets and time runs as fast as it can.
+ */
 export function virtualDoor(context: Context): VirtualDoor {
   return {
     async open() {
       const bench = await loadBench(context.world);
-      const opened = await bench.openVirtualReader({
-        pace: "free",
-        card: "standard",
-        face: "usb",
-        fingers: readFingers(context) ?? standardSecrets,
-      });
-      return { transport: await opened.transport(), clock: opened.clock, close: () => opened.close() };
+      const person = personAtPad(context);
+      const fingers = person ? false : (readFingers(context) ?? standardSecrets);
+      const opened = await bench.openVirtualReader({ pace: person ? "real" : "free", card: "standard", face: "usb", fingers });
+      const transport = await opened.transport();
+      const leave = person ? drawPad(opened, context) : undefined;
+      const close = async (): Promise<void> => {
+        leave?.();
+        await opened.close();
+      };
+      return { transport, clock: opened.clock, close };
     },
   };
 }

@@ -1,4 +1,6 @@
 import type { openUri, listReaders } from "@inkan/sdk/node";
+import type * as Authority from "@inkan/hwtest/authority";
+import type * as Board from "@inkan/hwtest/board";
 import type { Stream } from "./output.js";
 
 /** Everything outside that a run touches; tests bring their own. */
@@ -6,15 +8,15 @@ export interface World {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdout: Stream;
   readonly stderr: Stream;
-  readonly stdin: AsyncIterable<Uint8Array> & { readonly isTTY?: boolean };
+  readonly stdin: AsyncIterable<Uint8Array> & { readonly isTTY?: boolean; setRawMode?(raw: boolean): unknown };
   /** Calls back on SIGINT, SIGTERM, SIGHUP until the answer is called. */
   onSignal(listener: (signal: "SIGINT" | "SIGTERM" | "SIGHUP") => void): () => void;
   /** The SDK's Node door, loaded when the first reader is wanted. */
   door(): Promise<{ readonly openUri: typeof openUri; readonly listReaders: typeof listReaders }>;
   /** The bench. Rejects where @inkan/hwtest is not installed. */
-  bench(): Promise<typeof import("@inkan/hwtest/board")>;
+  bench(): Promise<typeof Board>;
   /** The bench's test authority, likewise. */
-  authority(): Promise<typeof import("@inkan/hwtest/authority")>;
+  authority(): Promise<typeof Authority>;
 }
 
 /** The world of a real process. */
