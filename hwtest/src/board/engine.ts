@@ -79,6 +79,8 @@ export class Engine implements ModelHost, Driven, Model {
   #state: BoardState = "off";
   #random: number;
   #halted = false;
+  /** Board time at which the running stretch of instructions ends: the next event, the end of the run, or at once. */
+  #horizon = Infinity;
   #extraCycles = 0;
   #gridNs = 0;
   nowNs = 0;
@@ -137,6 +139,7 @@ export class Engine implements ModelHost, Driven, Model {
   }
   schedule(model: Model, kind: number, atNs: number, argument = 0): void {
     this.#queue.schedule(model, kind, Math.max(atNs, this.nowNs), argument);
+    if (this.#queue.nextAt < this.#horizon) this.#horizon = this.#queue.nextAt;
   }
   cancel(model: Model, kind: number): void {
     this.#queue.cancel(model, kind);
@@ -180,40 +183,49 @@ export class Engine implements ModelHost, Driven, Model {
   }
   halt(): void {
     this.#halted = true;
+    this.#horizon = -Infinity;
   }
 
   run(untilNs: number, maxSteps: number): boolean {
     const core = this.#core;
-    const registers = core.registers;
     const queue = this.#queue;
+    let steps = maxSteps;
     this.#halted = false;
-    for (let steps = maxSteps; steps > 0 && !this.#halted; steps--) {
+    while (steps > 0 && !this.#halted) {
       if (queue.nextAt <= this.nowNs) {
         queue.deliver();
-        continue;
-      }
-      if (this.nowNs >= untilNs) return true;
-      if (core.waiting || this.#state !== "running") {
-        if (core.waiting && this.#state === "running" && wakes(core)) {
-          core.waiting = false;
-          core.interruptsUpdated = true;
-          this.#align();
-          continue;
-        }
+        steps--;
+      } else if (this.nowNs >= untilNs) return true;
+      else if (this.#state === "running" && !core.waiting) {
+        this.#horizon = Math.min(queue.nextAt, untilNs);
+        steps = this.#execute(core, steps);
+        if (core.waiting) this.#fellAsleep(core);
+      } else if (this.#state === "running" && wakes(core)) {
+        core.waiting = false;
+        core.interruptsUpdated = true;
+        this.#align();
+      } else {
         const next = Math.min(queue.nextAt, untilNs);
         if (next === Infinity) return true;
         this.nowNs = next;
-        continue;
+        steps--;
       }
+    }
+    return this.nowNs >= untilNs && queue.nextAt > this.nowNs;
+  }
+
+  /** Instructions until the horizon, sleep, or the end of `steps`; returns what is left of them. Nothing here allocates. */
+  #execute(core: Core, steps: number): number {
+    const { registers } = core;
+    do {
       const pc = registers[15]!;
       if ((pc - RAM_BASE) >>> 0 >= RAM_SIZE && (pc - XIP_BASE) >>> 0 >= XIP_SIZE) this.violation("cpu/not-code", `pc 0x${pc.toString(16)}`);
       const cycles = core.executeInstruction();
       this.nowNs += (cycles + this.#extraCycles) * this.clkSysNs;
       this.#extraCycles = 0;
       if (registers[13]! < STACK_BOTTOM) this.violation("cpu/stack", `SP 0x${registers[13]!.toString(16)}`);
-      if (core.waiting) this.#fellAsleep(core);
-    }
-    return this.nowNs >= untilNs && queue.nextAt > this.nowNs;
+    } while (--steps > 0 && this.nowNs < this.#horizon && !core.waiting);
+    return steps;
   }
 
   /** The sleep race can only be seen, not met, so the idiom itself is the rule. */

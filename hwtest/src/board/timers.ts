@@ -25,6 +25,7 @@ export class Watchdog implements Model, RegisterBlock, TickSource {
   readonly #host: ModelHost;
   readonly #refHz: () => number;
   readonly #fire: (forced: boolean) => void;
+  ticking = false;
   #state: WatchdogState = fresh();
 
   /** `fire` resets the chip. */
@@ -34,22 +35,24 @@ export class Watchdog implements Model, RegisterBlock, TickSource {
     this.#fire = fire;
     host.map(0x40058000, this);
     host.register(this);
-    host.listenClocks(() => this.#arm());
+    host.listenClocks(() => this.#judge());
   }
-  get ticking(): boolean {
-    return (this.#state.tick & 0x200) !== 0 && (this.#state.tick & 0x1ff) * 1e6 === this.#refHz();
+  #judge(): void {
+    this.ticking = (this.#state.tick & 0x200) !== 0 && (this.#state.tick & 0x1ff) * 1e6 === this.#refHz();
   }
   save(): WatchdogState {
     return structuredClone(this.#state);
   }
   load(state: unknown): void {
     this.#state = structuredClone(state as WatchdogState);
+    this.#judge();
   }
   /** Scratch and reason survive a watchdog reset; the engine sets the reason after it. */
   reset(power: boolean): void {
     const { scratch } = this.#state;
     this.#state = power ? fresh() : { ...fresh(), scratch };
     this.#host.cancel(this, 0);
+    this.#judge();
   }
   /** REASON after a reset: 1 = timer, 2 = forced, 0 = power or RUN pin. */
   setReason(reason: 0 | 1 | 2): void {
@@ -93,8 +96,10 @@ export class Watchdog implements Model, RegisterBlock, TickSource {
       state.expiresAt = this.#host.nowNs + (state.load * US) / 2;
       this.#arm();
     } else if (offset >= 0xc && offset < 0x2c) state.scratch[(offset - 0xc) >> 2] = value;
-    else if (offset === 0x2c) state.tick = value & 0x3ff;
-    else this.#host.violation(offset === 8 ? "bus/read-only" : "bus/unknown-register", `WATCHDOG +0x${offset.toString(16)}`);
+    else if (offset === 0x2c) {
+      state.tick = value & 0x3ff;
+      this.#judge();
+    } else this.#host.violation(offset === 8 ? "bus/read-only" : "bus/unknown-register", `WATCHDOG +0x${offset.toString(16)}`);
   }
   #arm(): void {
     if (this.#state.enabled) this.#host.schedule(this, 0, Math.max(this.#host.nowNs, this.#state.expiresAt));
