@@ -7,7 +7,7 @@
  *   NEGATIVE_EP0_NOT_CLAMPED         hal/rp2040/usb_control.c   an answer is as long as the descriptor, whatever wLength asked
  *   NEGATIVE_NO_STALL                hal/rp2040/usb_control.c   an unknown request is left unanswered instead of stalled
  *   NEGATIVE_USED_IN_RESET           hal/rp2040/clocks.c        RESET_DONE is not waited for, and PWM is left in reset
- *   NEGATIVE_PIN_NOT_MUXED           hal/rp2040/uart.c          UART0 TX keeps function "none"
+ *   NEGATIVE_PIN_NOT_MUXED           hal/rp2040/display.c       the display's SDA keeps function "none"
  *   NEGATIVE_PAD_NO_INPUT            hal/rp2040/gpio.c          the keypad columns' input buffers stay off
  *   NEGATIVE_NO_SCHMITT              hal/rp2040/gpio.c          the card's I/O pad has no Schmitt trigger
  *   NEGATIVE_CARD_IO_PULLED_DOWN     hal/rp2040/gpio.c          the card's I/O pad keeps its reset pull-down against the card's pull-up
@@ -20,7 +20,7 @@
  *   NEGATIVE_WFI_FOREVER             hal/rp2040/time.c          the alarm is not set before WFI
  *   NEGATIVE_VCC_WITHOUT_CARD        hal/rp2040/card.c          VCC goes on at start, card or none
  *   NEGATIVE_WRONG_OFF_ORDER         hal/rp2040/card.c          VCC falls before RST and CLK
- *   NEGATIVE_NO_EMERGENCY_OFF        hal/rp2040/card.c          the presence switch does not deactivate
+ *   NEGATIVE_NO_EMERGENCY_OFF        hal/rp2040/card.c          the presence switch is not believed while VCC is on
  *   NEGATIVE_ROW_DRIVEN_HIGH         hal/rp2040/keypad.c        keypad rows are driven high instead of let go: two keys short two drivers
  *   NEGATIVE_WATCHDOG_NOT_FED        hal/rp2040/reset.c         the loop does not feed the watchdog
  *   NEGATIVE_UNALIGNED               app/main.c                 an unaligned word read

@@ -212,16 +212,16 @@ static size_t on_set_parameters(const command_t *c) {
 }
 
 static size_t on_set_data_rate(const command_t *c) {
-  static const uint32_t k_least = 1; /* 0 is reserved (§6.1.14) */
   uint32_t clock = 0, rate = 0;
   for (int i = 3; i >= 0; i--) {
     clock = clock << 8 | c->data[i];
     rate = rate << 8 | c->data[4 + i];
   }
-  if (clock < k_least) return failed(c, HEADER);
-  if (rate < k_least) return failed(c, HEADER + 4);
+  if (clock == 0) return failed(c, HEADER); /* reserved (§6.1.14) */
+  if (rate == 0) return failed(c, HEADER + 4);
   /* One clock, and a rate the card chose: the nearest the reader can give is what is in use. */
-  const uint32_t in_use[2] = {WIRE_CLOCK_KHZ, (uint32_t)((uint64_t)CARD_CLOCK_HZ * WIRE_D[g_card.fidi & 15u] / WIRE_F[g_card.fidi >> 4])};
+  const uint32_t f = WIRE_F[g_card.fidi >> 4] != 0 ? WIRE_F[g_card.fidi >> 4] : 372u;
+  const uint32_t in_use[2] = {WIRE_CLOCK_KHZ, CARD_CLOCK_HZ * WIRE_D[g_card.fidi & 15u] / f};
   for (size_t i = 0; i < 8; i++) g_message[HEADER + i] = (uint8_t)(in_use[i / 4] >> 8 * (i % 4));
   return done(c, 8);
 }

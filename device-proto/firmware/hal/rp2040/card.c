@@ -2,6 +2,8 @@
 #include "chip.h"
 #include "hal/hal.h"
 
+#define EDGES (IO_EDGE_LOW(PIN_CARD_PRESENT) | IO_EDGE_HIGH(PIN_CARD_PRESENT) | IO_EDGE_LOW(PIN_CARD_OVER_CURRENT_N))
+
 static volatile bool s_overcurrent; /* latched until VCC is asked for again: the front end's report ends with the current */
 
 static bool pin_high(uint32_t pin) { return (SIO_GPIO_IN & BIT(pin)) != 0; }
@@ -23,13 +25,17 @@ void card_contacts_start(void) {
   SIO_GPIO_OUT_SET = BIT(PIN_CARD_VSEL0);
   SIO_GPIO_OUT_SET = BIT(PIN_CARD_VCC);
 #endif
-  IO_INTR(PIN_CARD_PRESENT) = IO_EDGE_LOW(PIN_CARD_PRESENT) | IO_EDGE_HIGH(PIN_CARD_PRESENT) | IO_EDGE_LOW(PIN_CARD_OVER_CURRENT_N);
-  IO_PROC0_INTE(PIN_CARD_PRESENT) = IO_EDGE_LOW(PIN_CARD_PRESENT) | IO_EDGE_HIGH(PIN_CARD_PRESENT) | IO_EDGE_LOW(PIN_CARD_OVER_CURRENT_N);
+  IO_INTR(PIN_CARD_PRESENT) = EDGES;
+  SET(IO_PROC0_INTE(PIN_CARD_PRESENT)) = EDGES;
   irq_enable(IRQ_IO_BANK0, PRIORITY_PRESENCE);
 }
 _Static_assert(PIN_CARD_PRESENT / 8u == PIN_CARD_OVER_CURRENT_N / 8u, "presence and over-current are enabled in one register");
 
+#ifdef NEGATIVE_NO_EMERGENCY_OFF
+bool hal_card_present(void) { return pin_high(PIN_CARD_PRESENT) || (SIO_GPIO_OUT & BIT(PIN_CARD_VCC)) != 0; }
+#else
 bool hal_card_present(void) { return pin_high(PIN_CARD_PRESENT); }
+#endif
 bool hal_card_overcurrent(void) { return s_overcurrent || !pin_high(PIN_CARD_OVER_CURRENT_N); }
 
 /* The three below look at the switch and act with interrupts off: a card pulled in between was switched off by the interrupt, and must stay so. */
@@ -85,15 +91,15 @@ void hal_card_emergency_off(void) {
 /* From the interrupt, tens of microseconds after the switch opened. A bouncing switch counts as pulled: contacts that bounce are not contacts. */
 void card_presence_irq(void) {
   const uint32_t pending = IO_PROC0_INTS(PIN_CARD_PRESENT);
-  IO_INTR(PIN_CARD_PRESENT) = pending & (IO_EDGE_LOW(PIN_CARD_PRESENT) | IO_EDGE_HIGH(PIN_CARD_PRESENT) | IO_EDGE_LOW(PIN_CARD_OVER_CURRENT_N));
+  IO_INTR(PIN_CARD_PRESENT) = pending & EDGES;
   if ((pending & IO_EDGE_LOW(PIN_CARD_OVER_CURRENT_N)) != 0) {
     s_overcurrent = true;
     hal_card_emergency_off();
   }
-  if ((pending & IO_EDGE_LOW(PIN_CARD_PRESENT)) != 0) {
 #ifndef NEGATIVE_NO_EMERGENCY_OFF
+  if ((pending & IO_EDGE_LOW(PIN_CARD_PRESENT)) != 0) {
     hal_card_emergency_off();
-#endif
     app_card_pulled();
   }
+#endif
 }

@@ -37,7 +37,9 @@ void display_start(void) {
   I2C_SDA_HOLD = 38;
   I2C_INTR_MASK = 0; /* polled */
   I2C_ENABLE = 1;
+#ifndef NEGATIVE_PIN_NOT_MUXED
   GPIO_CTRL(PIN_DISPLAY_SDA) = FUNC_I2C;
+#endif
   GPIO_CTRL(PIN_DISPLAY_SCL) = FUNC_I2C;
   s_dirty = 0xff;
 }

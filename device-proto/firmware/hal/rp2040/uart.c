@@ -19,9 +19,7 @@ void uart_start(void) {
   UART_IFLS = 2u << 3 | 0u;        /* receive at half full, send at 1/8 */
   UART_ICR = 0x7ffu;
   UART_IMSC = UART_INT_RX | UART_INT_RT;
-#ifndef NEGATIVE_PIN_NOT_MUXED
   GPIO_CTRL(PIN_UART0TX) = FUNC_UART;
-#endif
   GPIO_CTRL(PIN_UART0RX) = FUNC_UART;
   irq_enable(IRQ_UART0, PRIORITY_REST);
 }
