@@ -1,0 +1,3 @@
+/** Counted campaigns and the observations they are made of. */
+export { differences, type Fate, fates, findSecret, type Observation, observeSecret, type SecretSession } from "./secrecy.js";
+export { randomSecret, sameShape, seeded } from "./secret-pair.js";
