@@ -103,7 +103,8 @@ static card_result_t choose(const atr_t *atr, bool negotiate) {
     if (protocol > 1 || atr->implicit || !fidi_offered(atr->fidi)) return CARD_REFUSED_PPS;
     fidi_apply(atr->fidi); /* from the next character on (8.3) */
   } else {
-    protocol = atr->first <= 1 ? atr->first : (atr->protocols & 2u) != 0 ? 1 : 0;
+    /* T=1 where it is offered: it carries extended lengths and recovers from errors by itself. Without a PPS the card speaks its first offer. */
+    protocol = (atr->protocols & 2u) != 0 && (negotiate || atr->first > 1) ? 1 : atr->first <= 1 ? atr->first : 0;
     const uint8_t fidi = fidi_offered(atr->fidi) ? atr->fidi : 0x11;
     if ((fidi != 0x11 && negotiate) || protocol != atr->first) {
       hal_line_extra_guard(atr->guard == 255 ? 0 : atr->guard); /* 255 means 11 etu in T=1 only, and T=1 has not begun */

@@ -236,6 +236,13 @@ card_result_t t1_exchange(const uint8_t *command, size_t length, uint8_t *answer
         continue;
       }
       if (s_pcb == S_ABORT && s_length == 0) return recover(got, CARD_PROTOCOL); /* the card gives the chain up: so do we, and agree on it */
+      if ((s_pcb & S_RESPONSE) != 0 && !acknowledged && errors > 0) {
+        /* Our R made it repeat a response from before our I-block, which it never had. N(S) protects against doing it twice. */
+        if (++errors > ERRORS_IN_A_ROW || ++idle > IDLE_BLOCKS) return recover(got, CARD_PROTOCOL);
+        information = true;
+        pcb = (uint8_t)(s_ns << 6 | (sent + chunk < length ? I_MORE : 0u));
+        continue;
+      }
       got = GOT_INVALID;
     }
     /* Garbled, invalid or silent: R with what we expect (rule 7.1). */

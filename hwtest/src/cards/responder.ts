@@ -82,7 +82,8 @@ export class Responder {
   /** A block's bytes came (null = garbled; `parity` = at character level). */
   receive(bytes: readonly number[] | null, parity: boolean): Step {
     const s = this.state;
-    const fault = this.#faults.received?.[s.received++];
+    const number = s.received++; // outside the optional chain, which would skip it
+    const fault = this.#faults.received?.[number];
     if (fault === "mute") return { kind: "silent" };
     const block = bytes && fault !== "nak" ? decodeBlock(bytes, this.parameters!.crc) : undefined;
     if (!block) return this.#refuse(parity || fault === "nak" || !bytes ? 1 : this.#checkFailed(bytes) ? 1 : 2);
@@ -196,7 +197,8 @@ export class Responder {
   }
 
   #put(block: readonly number[]): Step {
-    const fault = this.#faults.sent?.[this.state.sent++];
+    const number = this.state.sent++;
+    const fault = this.#faults.sent?.[number];
     const bytes = [...block];
     if (fault === "silence") return { kind: "silent" };
     if (fault === "edc") bytes[bytes.length - 1]! ^= 1;

@@ -141,7 +141,9 @@ export class T1Card implements LineCard {
     );
   }
   onReaderIo(low: boolean, atNs: number): void {
-    if (this.#s.rst) this.#characters.onReaderIo(low, atNs);
+    if (!this.#s.rst) return;
+    if (low && this.#characters.state.startNs < 0) this.#line!.cancel(eventSilence); // waiting times run from leading edge to leading edge
+    this.#characters.onReaderIo(low, atNs);
   }
 
   save(): { card: CardState; characters: CharacterState; responder: ResponderState; apdu: unknown } {
@@ -291,7 +293,7 @@ export class T1Card implements LineCard {
     const etu = this.#characters.etuNs;
     const complete = s.incoming.length >= 3 && s.incoming.length >= 3 + s.incoming[2]! + (p.crc ? 2 : 1);
     if (!complete || s.broken) {
-      this.#line!.schedule(eventSilence, this.#characters.grid(startNs + (11 + 2 ** p.cwi + 1) * etu));
+      this.#line!.schedule(eventSilence, this.#characters.grid(startNs + (11 + 2 ** p.cwi + 0.5) * etu));
       return;
     }
     this.#line!.cancel(eventSilence);
