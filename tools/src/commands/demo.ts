@@ -9,7 +9,7 @@ import { checkInput, OutputFiles } from "../cli/files.js";
 import { drawn, pages } from "../cli/picture.js";
 import type { Options, Result } from "../cli/verb.js";
 import { loadAuthority, loadBench } from "../cli/virtual.js";
-import { Screens } from "../flows/screens.js";
+import { Screens, type Screen } from "../flows/screens.js";
 import { Stopwatch } from "../flows/stopwatch.js";
 import { tellStory, type Step } from "../flows/story.js";
 import { say } from "../texts.js";
@@ -37,16 +37,17 @@ export async function run(context: Context, args: readonly string[], options: Op
     const screens = new Screens();
     const trace = new TraceRecorder();
     let bench: VirtualReader | undefined;
-    const look = (): void => {
-      const screen = bench === undefined ? undefined : screens.look(bench.board.display);
-      if (screen !== undefined && output.pictured) for (const line of drawn(pages(screen.pixels), output.columns)) output.line(line);
+    const show = (screen: Screen | undefined): void => {
+      if (screen === undefined) return;
+      output.document({ event: "screen", screen: place(screen.name) });
+      if (output.pictured) for (const line of drawn(pages(screen.pixels), output.columns)) output.line(line);
     };
     const told = await tellStory({
       open: () => openVirtualReader({ pace: "free", card: "none", face }),
       opened: (opened) => {
         bench = opened;
-        opened.board.display.onChange = look;
-        look();
+        const { display } = opened.board;
+        display.listen(() => show(screens.changed(display.picture(), opened.clock.now())));
       },
       document,
       root,
@@ -63,6 +64,7 @@ export async function run(context: Context, args: readonly string[], options: Op
         output.line(`  ${say(language, "demo.words", { words: words.join(" ") })}`);
       },
     });
+    show(screens.end());
     context.reader = told.reader;
     if (told.report.verdict !== "TOTAL-PASSED") {
       const failed = told.report.checks.find((check) => check.state === "failed");
@@ -83,7 +85,7 @@ export async function run(context: Context, args: readonly string[], options: Op
     output.line(say(language, "demo.no-revocation"));
     output.line(say(language, "demo.openssl"));
     output.line(
-      `  openssl cms -verify -binary -inform DER -in ${place("signature.p7s")} -content ${place("document")} -CAfile ${place("ca.pem")} -purpose any -out /dev/null`,
+      `  openssl cms -verify -binary -inform DER -in ${place("signature.p7s")} -content ${place("document")} -CAfile ${place("ca.pem")} -out /dev/null`,
     );
     return {
       document: {
