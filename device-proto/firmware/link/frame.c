@@ -37,6 +37,8 @@ static bool good(uint8_t *bytes, size_t length, frame_t *frame) {
   for (size_t i = 0; i < FRAME_CRC; i++) {
     if (bytes[size - FRAME_CRC + i] != (uint8_t)(crc >> 8 * i)) return false;
   }
+  /* only session frames have a session kind */
+  if ((bytes[0] >> 6 == LINK_CHANNEL_SESSION) != ((bytes[0] & 0x1fu) != 0)) return false;
   frame->header = (wire_link_header_t){bytes[0], bytes[1], bytes[2], bytes[3]};
   frame->payload = bytes + FRAME_HEADER;
   frame->length = size - FRAME_HEADER - FRAME_CRC;

@@ -70,7 +70,6 @@ static void on_hello(const frame_t *frame, uint64_t now) {
 static void on_frame(const frame_t *frame, uint64_t now) {
   const uint8_t channel = frame->header.kind >> 6;
   const uint8_t session = frame->header.kind & 0x1fu;
-  if ((channel == LINK_CHANNEL_SESSION) != (session != 0)) return;
   if (channel == LINK_CHANNEL_SESSION && session == LINK_HELLO && frame->header.tag == 0) {
     on_hello(frame, now);
     return;
