@@ -21,6 +21,13 @@
  *   NEGATIVE_VCC_WITHOUT_CARD        hal/rp2040/card.c          VCC goes on at start, card or none
  *   NEGATIVE_WRONG_OFF_ORDER         hal/rp2040/card.c          VCC falls before RST and CLK
  *   NEGATIVE_NO_EMERGENCY_OFF        hal/rp2040/card.c          the presence switch is not believed while VCC is on
+ *   NEGATIVE_GUARD_TIME              hal/rp2040/line.c          11 etu from character to character before T=1 allows it: card-line/guard-time
+ *   NEGATIVE_TURN_ROUND              hal/rp2040/line.c          11 etu instead of 12, 16 or 22 after the card's last character: card-line/turnaround
+ *   NEGATIVE_LINE_NOT_WIPED          hal/rp2040/line.c          the last characters of a command stay in FIFO cells and shift registers
+ *   NEGATIVE_RST_EARLY               iso7816/card.c             RST rises right after CLK: slot/rst-early
+ *   NEGATIVE_VCC_OFF_FIRST           iso7816/card.c             power-off begins with VCC: slot/deactivation-order
+ *   NEGATIVE_TCK_NOT_AWAITED         iso7816/card.c             TCK is computed instead of awaited, the PPS goes out over it: card-line/while-sending
+ *   NEGATIVE_PPS_RATE_AT_ONCE        iso7816/pps.c              the wait after the PPS answer counts in new etu: card-line/pps-turnaround
  *   NEGATIVE_ROW_DRIVEN_HIGH         hal/rp2040/keypad.c        keypad rows are driven high instead of let go: two keys short two drivers
  *   NEGATIVE_WATCHDOG_NOT_FED        hal/rp2040/reset.c         the loop does not feed the watchdog
  *   NEGATIVE_UNALIGNED               app/main.c                 an unaligned word read

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { T1Card, type T1CardOptions } from "../src/cards/index.js";
 import { CardRig, echoCard, makeAtr, type Said } from "./card-rig.js";
 
@@ -9,9 +9,12 @@ const ICC_MUTE = 0xfe;
 const BAD_ATR = 0xf8;
 
 let rig: CardRig;
+/** False while a story runs, and for good when it failed: then the next one boots anew. */
+let usable = false;
 const folder = process.env["INKAN_IMAGE"];
-beforeAll(async () => {
-  rig = await CardRig.boot(folder);
+beforeEach(async () => {
+  if (!usable) rig = await CardRig.boot(folder);
+  usable = true;
 });
 afterAll(() => rig.slot.remove());
 
@@ -21,15 +24,14 @@ function withCard<T>(atr: Uint8Array, options: T1CardOptions, use: (card: T1Card
   const card = new T1Card(apdu, { atrDelayClocks: 500, ...options });
   rig.slot.insert(card);
   rig.pass(300); // the reader settles and debounces
-  try {
-    const on = rig.powerOn();
-    const result = use(card, apdu.seen, on);
-    rig.powerOff();
-    return result;
-  } finally {
-    rig.slot.remove();
-    rig.pass(50);
-  }
+  usable = false;
+  const on = rig.powerOn();
+  const result = use(card, apdu.seen, on);
+  rig.powerOff();
+  rig.slot.remove();
+  rig.pass(50);
+  usable = true;
+  return result;
 }
 const bytes = (length: number, first = 0): Uint8Array => Uint8Array.from({ length }, (_, i) => (first + i * 7) & 0xff);
 const write = (length: number): Uint8Array => Uint8Array.of(0, 0xd6, 0, 0, length, ...bytes(length));

@@ -53,7 +53,8 @@ static card_result_t read_atr(uint64_t from, atr_t *atr) {
     if (g_card.atr_length >= 2) expected = atr_expected(g_card.atr, g_card.atr_length);
     if (expected > ATR_MAX) return CARD_BAD_ATR;
 #ifdef NEGATIVE_TCK_NOT_AWAITED
-    if (expected > 4u && g_card.atr_length + 1u == expected) {
+    if (g_card.atr_length > 8u && g_card.atr_length + 1u == expected) { /* behind the interface bytes */
+      g_card.atr[g_card.atr_length] = 0;
       for (size_t i = 1; i < g_card.atr_length; i++) g_card.atr[g_card.atr_length] ^= g_card.atr[i];
       g_card.atr_length++;
     }

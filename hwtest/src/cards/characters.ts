@@ -127,7 +127,9 @@ export class Characters {
   onReaderIo(low: boolean, atNs: number): void {
     const s = this.state;
     if (!s.hz) return;
-    if (s.sending.length && (s.index > 0 || s.edge > 0)) {
+    const begun = s.sending.length > 0 && (s.index > 0 || s.edge > 0);
+    // The last character is over at 10 etu; what comes right after it is the turn-round's business.
+    if (begun && !(s.index + 1 === s.sending.length && atNs >= s.sendNs + 10 * this.etuNs)) {
       this.#line!.violation("card-line/while-sending", `reader ${low ? "pulls low" : "lets go"} while the card sends character ${s.index}`);
       return;
     }

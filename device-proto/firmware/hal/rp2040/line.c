@@ -285,7 +285,7 @@ bool hal_line_put(const hal_span_t *spans, size_t count, uint8_t turn_etu) {
   if (total == 0) return true;
   if (!s_running || hal_line_sending()) return false;
 #ifdef NEGATIVE_TURN_ROUND
-  turn_etu = 10;
+  turn_etu = 11;
 #endif
   const uint32_t primask = irq_save();
   machine_stop();
