@@ -9,7 +9,6 @@ import { usbRules } from "./usb-rules.js";
 export const rules = {
   ...usbRules,
   ...cardRules,
-  "boot/no-answer": "The image ran past its time without doing what the test waits for.",
   "bus/unmapped": "The CPU touched an address where the chip has nothing (silicon: bus fault).",
   "bus/unaligned": "The CPU touched a word or halfword at an address that is no multiple of its size (Cortex-M0+: HardFault).",
   "bus/narrow": "A byte or halfword write to the private peripheral bus, which takes words only.",
