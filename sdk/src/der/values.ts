@@ -1,4 +1,4 @@
-import { compareDer } from "./bytes.js";
+import { compareDer, toHex } from "./bytes.js";
 import { DerError } from "./error.js";
 import type { DerElement } from "./reader.js";
 import { DerReader } from "./reader.js";
@@ -7,16 +7,21 @@ import { timeValue } from "./time.js";
 
 export { timeValue };
 
-/** INTEGER content as two's complement, unlimited. */
-export function integerValue(element: DerElement): bigint {
+/** INTEGER content octets, two's complement, form checked. */
+export function integerOctets(element: DerElement): Uint8Array {
   const { content, contentOffset } = element;
   if (content.length === 0) throw new DerError(contentOffset, "an INTEGER has at least one octet");
   if (content.length > 1 && content[0] === 0x00 && content[1]! < 0x80)
     throw new DerError(contentOffset, "an INTEGER must not begin with a redundant 00");
   if (content.length > 1 && content[0] === 0xff && content[1]! >= 0x80)
     throw new DerError(contentOffset, "an INTEGER must not begin with a redundant FF");
-  let value = 0n;
-  for (const octet of content) value = (value << 8n) | BigInt(octet);
+  return content;
+}
+
+/** INTEGER of any size. */
+export function integerValue(element: DerElement): bigint {
+  const content = integerOctets(element);
+  const value = BigInt(`0x${toHex(content)}`);
   return content[0]! >= 0x80 ? value - (1n << BigInt(8 * content.length)) : value;
 }
 
@@ -44,23 +49,24 @@ export function checkNull(element: DerElement): void {
 export function oidValue(element: DerElement): string {
   const { content, contentOffset } = element;
   if (content.length === 0) throw new DerError(contentOffset, "an OBJECT IDENTIFIER has at least one octet");
-  const arcs: bigint[] = [];
-  let arc = 0n;
-  let fresh = true;
-  content.forEach((octet, i) => {
-    if (fresh && octet === 0x80) throw new DerError(contentOffset + i, "an arc must not begin with 80");
-    arc = (arc << 7n) | BigInt(octet & 0x7f);
-    fresh = octet < 0x80;
-    if (fresh) {
-      if (arcs.length === 0) {
-        const root = arc < 40n ? 0n : arc < 80n ? 1n : 2n;
-        arcs.push(root, arc - root * 40n);
-      } else arcs.push(arc);
-      arc = 0n;
-    }
-  });
-  if (!fresh) throw new DerError(contentOffset + content.length - 1, "the last arc is cut off");
-  return arcs.join(".");
+  let dotted = "";
+  let start = 0;
+  for (let i = 0; i < content.length; i++) {
+    if (i === start && content[i] === 0x80) throw new DerError(contentOffset + i, "an arc must not begin with 80");
+    if (content[i]! >= 0x80) continue;
+    const arc = arcValue(content.subarray(start, i + 1));
+    if (start > 0) dotted += `.${arc}`;
+    else dotted = arc < 80 ? `${arc < 40 ? 0 : 1}.${Number(arc) % 40}` : `2.${typeof arc === "bigint" ? arc - 80n : arc - 80}`;
+    start = i + 1;
+  }
+  if (start !== content.length) throw new DerError(contentOffset + content.length - 1, "the last arc is cut off");
+  return dotted;
+}
+
+/** Base-128 value; a number while that is exact (7 octets = 49 bits), which is nearly always. */
+function arcValue(octets: Uint8Array): number | bigint {
+  if (octets.length <= 7) return octets.reduce((value, octet) => value * 128 + (octet & 0x7f), 0);
+  return octets.reduce((value, octet) => (value << 7n) | BigInt(octet & 0x7f), 0n);
 }
 
 /** BIT STRING as octets and the number of unused bits in the last one, which must be zero (X.690 §11.2.1). */

@@ -118,9 +118,9 @@ export class JpkiCard {
   async signer(which: Which, options: { readonly signal?: AbortSignal } = {}): Promise<Signer> {
     const certificate = await this.readCertificate(which, options);
     const { publicKey } = readOwn(certificate);
-    if (publicKey.family !== "rsa" || publicKey.rsa?.bytes !== 256)
+    if (publicKey.family !== "rsa" || publicKey.rsa?.modulus.length !== 256)
       throw new InkanError("unsupported", { detail: `${publicKey.family} key` });
-    const length = publicKey.rsa.bytes;
+    const length = publicKey.rsa.modulus.length;
     return {
       certificate,
       key: "rsa",

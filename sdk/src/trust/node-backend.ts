@@ -28,7 +28,7 @@ export function nodeBackend(): CryptoBackend | undefined {
     sha1: (bytes) => digest("sha1", bytes),
     importKey(key: PublicKey): NodeKey {
       const object = crypto.createPublicKey({ key: key.spki, format: "der", type: "spki" });
-      return { backend: "node", object, family: key.family, length: key.rsa?.bytes ?? 0 };
+      return { backend: "node", object, family: key.family, length: key.rsa?.modulus.length ?? 0 };
     },
     verify(ready, hash, message, signature) {
       const key = ready as NodeKey;

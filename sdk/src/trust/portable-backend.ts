@@ -40,19 +40,21 @@ export const portableBackend: CryptoBackend = {
 };
 
 function verifyRsa(rsa: NonNullable<PublicKey["rsa"]>, hash: HashName, digest: Uint8Array, signature: Uint8Array): boolean {
-  if (signature.length !== rsa.bytes) return false;
+  const length = rsa.modulus.length;
+  if (signature.length !== length) return false;
   const s = BigInt(`0x${toHex(signature)}`);
-  if (s >= rsa.modulus) return false;
+  const modulus = BigInt(`0x${toHex(rsa.modulus)}`);
+  if (s >= modulus) return false;
   // Never decode the block to look for a hash in it (Bleichenbacher 2006): build the one right block and compare it whole.
   const info = digestInfo(hash, digest);
-  const expected = new Uint8Array(rsa.bytes).fill(0xff);
+  const expected = new Uint8Array(length).fill(0xff);
   expected.set([0, 1], 0);
-  expected[rsa.bytes - info.length - 1] = 0;
-  expected.set(info, rsa.bytes - info.length);
-  return sameBytes(octets(power(s, rsa.exponent, rsa.modulus), rsa.bytes), expected);
+  expected[length - info.length - 1] = 0;
+  expected.set(info, length - info.length);
+  return sameBytes(octets(power(s, rsa.exponent, modulus), length), expected);
 }
 
-function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
+function power(base: bigint, exponent: number, modulus: bigint): bigint {
   let result = 1n;
   for (const bit of exponent.toString(2)) {
     result = (result * result) % modulus;

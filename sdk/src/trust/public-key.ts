@@ -1,5 +1,5 @@
 import type { DerElement } from "../der/index.js";
-import { DerError, DerReader, Tag, bitStringOctets, integerValue, oidValue } from "../der/index.js";
+import { DerError, DerReader, Tag, bitStringOctets, integerOctets, oidValue, smallInteger } from "../der/index.js";
 import { readAlgorithm, requireNull } from "./algorithm.js";
 import type { KeyFamily } from "./oids.js";
 import { Oid } from "./oids.js";
@@ -12,10 +12,13 @@ export interface PublicKey {
   /** What the BIT STRING holds: RSAPublicKey, or an uncompressed point. */
   readonly bits: Uint8Array;
   /** RSA only. */
-  readonly rsa?: { readonly modulus: bigint; readonly exponent: bigint; readonly bytes: number };
+  readonly rsa?: {
+    /** Big-endian, without a leading zero; its length is the signature's. */ readonly modulus: Uint8Array;
+    readonly exponent: number;
+  };
 }
 
-/** Reads SubjectPublicKeyInfo. RSA 2048…4096 with an odd exponent of 65537 or more, P-256 and P-384: other keys are refused, weak or unused here. */
+/** Reads SubjectPublicKeyInfo. RSA 2048…4096 with an odd exponent of 3 or more, P-256 and P-384: other keys are refused, weak or unused here. */
 export function readPublicKey(element: DerElement): PublicKey {
   const reader = DerReader.sequence(element, "subjectPublicKeyInfo");
   const algorithm = readAlgorithm(reader.take(Tag.sequence, "the key algorithm"));
@@ -42,15 +45,15 @@ export function readPublicKey(element: DerElement): PublicKey {
 function readRsa(bits: Uint8Array, base: number): NonNullable<PublicKey["rsa"]> {
   const key = DerReader.inside(DerReader.single(bits, Tag.sequence, "RSAPublicKey", base));
   const modulusElement = key.take(Tag.integer, "the modulus");
-  const modulus = integerValue(modulusElement);
+  const octets = integerOctets(modulusElement);
   const exponentElement = key.take(Tag.integer, "the exponent");
-  const exponent = integerValue(exponentElement);
+  const exponent = smallInteger(exponentElement, "the RSA exponent");
   key.end("RSAPublicKey");
-  const length = modulus <= 0n ? 0 : modulus.toString(2).length;
-  if (length < 2048 || length > 4096 || length % 8 !== 0)
-    throw new DerError(modulusElement.contentOffset, `an RSA modulus of ${length} bits is not accepted`);
-  if (modulus % 2n === 0n) throw new DerError(modulusElement.contentOffset, "an RSA modulus is odd");
-  if (exponent < 65537n || exponent > 0xffffffffn || exponent % 2n === 0n)
-    throw new DerError(exponentElement.contentOffset, "the RSA exponent must be odd, 65537 or more, and fit 32 bits");
-  return { modulus, exponent, bytes: length / 8 };
+  // A positive number whose highest bit is the octet's: its sign octet 00, then whole octets.
+  const modulus = octets.subarray(1);
+  if (octets[0] !== 0 || modulus.length < 256 || modulus.length > 512)
+    throw new DerError(modulusElement.contentOffset, `an RSA modulus of ${octets.length} octets is not accepted, 2048 to 4096 bits are`);
+  if ((modulus.at(-1)! & 1) === 0) throw new DerError(modulusElement.contentOffset, "an RSA modulus is odd");
+  if (exponent < 3 || exponent % 2 === 0) throw new DerError(exponentElement.contentOffset, "the RSA exponent must be odd and 3 or more");
+  return { modulus, exponent };
 }

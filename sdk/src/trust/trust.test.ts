@@ -128,8 +128,7 @@ describe("parseCertificate refuses by name", () => {
     ["serial of 21 octets", { serial: 1n << 160n }, /at most 20 octets/],
     ["an empty issuer", { issuer: write.sequence() }, /issuer's name must not be empty/],
     ["an end before the beginning", { notAfter: new Date("2025-01-01T00:00:00Z") }, /notAfter is before notBefore/],
-    ["RSA 1024", { publicKey: weak(1024) }, /RSA modulus of 1024 bits is not accepted/],
-    ["RSA exponent 3", { publicKey: weak(2048, 3) }, /exponent must be odd, 65537 or more/],
+    ["RSA 1024", { publicKey: weak(1024) }, /RSA modulus of 129 octets is not accepted/],
     ["Ed25519", { publicKey: generateKeyPairSync("ed25519").publicKey }, /key algorithm 1\.3\.101\.112 is not accepted/],
     ["P-521", { publicKey: generateKeyPairSync("ec", { namedCurve: "secp521r1" }).publicKey }, /curve 1\.3\.132\.0\.35 is not accepted/],
     ["no extensions", { extensions: [] }, /extensions: at least 1/],
@@ -184,6 +183,19 @@ describe("parseCertificate refuses by name", () => {
   ])("%s", (_name, odd, rule) => {
     expect(() => parseCertificate(make(odd))).toThrow(rule);
     expect(() => parseCertificate(make(odd))).toThrow(DerError);
+  });
+
+  test("an RSA exponent that is even, one, or too large", () => {
+    const der = make();
+    const at_ = Buffer.from(der).indexOf(fromHex("0203010001"));
+    for (const octets of ["0203010000", "0203010002", "0200".padEnd(10, "0")]) {
+      const bad = der.slice();
+      bad.set(fromHex(octets), at_);
+      expect(() => parseCertificate(bad)).toThrow(DerError);
+    }
+    const even = der.slice();
+    even.set(fromHex("0203010002"), at_);
+    expect(() => parseCertificate(even)).toThrow(/exponent must be odd and 3 or more/);
   });
 
   test("SHA-1, and an outer algorithm that is not the inner", () => {
