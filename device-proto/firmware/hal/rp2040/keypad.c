@@ -57,7 +57,8 @@ uint16_t hal_keys(void) {
     delay_us(SETTLE_US);
     const uint32_t low = columns_low();
     for (size_t column = 0; column < 4; column++) {
-      if ((low & BIT(k_columns[column])) != 0) keys |= (uint16_t)BIT(row * 4u + column);
+      /* No branch: how long a scan takes must not depend on which key is down. */
+      keys |= (uint16_t)((low >> k_columns[column] & 1u) << (row * 4u + column));
     }
   }
   rows_low(ROWS);
