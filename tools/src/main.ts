@@ -2,6 +2,8 @@ import { runVerbs } from "./cli/run.js";
 import type { Verb } from "./cli/verb.js";
 import { processWorld, type World } from "./cli/world.js";
 
+export type { World } from "./cli/world.js";
+
 const secret = [
   ["--pin-stdin", "option.pin-stdin"],
   ["--last-try", "option.last-try"],
