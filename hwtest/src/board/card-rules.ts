@@ -15,6 +15,7 @@ export const cardRules = {
   "slot/power-cycle": "VCC was switched on again less than 10 ms after it was off (ISO 7816-3 §6.2.4).",
   "slot/clock-range": "The card clock is outside 1 to 5 MHz (ISO 7816-3 §5.2.3).",
   "slot/io-high-drive": "The reader drives I/O high: the line is open drain.",
+  "slot/io-pad": "PIO took the I/O pin while its pad has the input or the Schmitt trigger off, or pulls down against the card's pull-up.",
   "slot/io-conflict": "Reader and card pull I/O low at the same time.",
   "slot/over-current": "VCC stayed on for more than 1 ms after the front end reported over-current.",
   "card-line/bit-time": "A reader's edge lies more than 0.2 etu from its place (ISO 7816-3 §7.1).",

@@ -1,6 +1,9 @@
 import { pins } from "@inkan/device-proto";
 import type { Level, LineCard, Model, ModelHost } from "./model.js";
 
+/** FUNCSEL of PIO0. */
+const functionPio0 = 6;
+
 const eventPulled = 0;
 const eventOverCurrent = 1;
 /** Looks at an order once everything that happens at the same instant has happened: a chip reset drops all contacts together. */
@@ -225,8 +228,20 @@ export class CardSlot implements Model {
     const low = drive === 0;
     if (low === s.readerLow) return;
     s.readerLow = low;
+    if (!low && this.#host.nets.funcsel(pins.cardIo) === functionPio0) this.#pad();
     this.#conflict();
     this.#card?.onReaderIo(low, this.#host.nowNs);
+  }
+
+  /** The PIO takes the line: a slow open-drain edge wants the Schmitt trigger, and nothing may pull against the card's pull-up. */
+  #pad(): void {
+    const pad = this.#host.nets.pad(pins.cardIo);
+    const wrong = [
+      [!(pad & 0x40), "its input is off"],
+      [!(pad & 0x02), "its Schmitt trigger is off"],
+      [(pad & 0x04) !== 0, "its pull-down is on"],
+    ].flatMap(([bad, why]) => (bad ? [why] : []));
+    if (wrong.length) this.#host.violation("slot/io-pad", `the I/O pad is 0x${pad.toString(16)}: ${wrong.join(", ")}`);
   }
 
   #cardDrives(low: boolean): void {
