@@ -19,6 +19,8 @@ export interface ReaderOptions {
   readonly trace?: TraceSink;
   /** Longest wait for the reader's first answer, ms; default 5 000. */
   readonly timeoutMs?: number;
+  /** Called once after the transport was closed, by `close()`: gives back what the transport stands on. */
+  readonly release?: () => Promise<void>;
 }
 
 /** Options of {@link Reader.connect}. */
@@ -49,6 +51,7 @@ export class Reader implements AsyncDisposable {
   readonly #transport: Transport;
   readonly #clock: Clock;
   readonly #exchange: Exchange;
+  readonly #release: (() => Promise<void>) | undefined;
   #card: Card | undefined;
   #connecting = false;
   /** Is a card in the slot, as last seen. */
@@ -60,6 +63,7 @@ export class Reader implements AsyncDisposable {
   private constructor(transport: Transport, options: ReaderOptions) {
     this.address = transport.address;
     this.#transport = transport;
+    this.#release = options.release;
     this.#clock = options.clock ?? systemClock;
     const recorder = options.trace ? new Recorder(options.trace, this.#clock) : undefined;
     this.events = new ReaderEvents((wanted) => this.#poll(wanted && transport.notifies === false));
@@ -151,6 +155,7 @@ export class Reader implements AsyncDisposable {
       }
     } finally {
       await this.#transport.close();
+      await this.#release?.();
     }
   }
 
