@@ -17,6 +17,7 @@ export { Reader } from "./reader/reader.js";
 export type { ConnectOptions, ReaderOptions, SlotState } from "./reader/reader.js";
 export type { TraceEvent, TraceSink } from "./trace/event.js";
 export type { ClosedReason, ReaderAddress, ReaderIdentity, Transport, TransportEvent } from "./transport/transport.js";
+export { UsbTransport } from "./transport/usb.js";
 export type {
   UsbConfigurationLike,
   UsbDeviceLike,

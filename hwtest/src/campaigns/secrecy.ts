@@ -41,7 +41,6 @@ export interface Observation {
 }
 
 const LOOK_MS = 250;
-const PAD_TIMEOUT_S = 10;
 
 /** Runs one session from power-on to a second after its end, and returns all that can be seen of it. */
 export async function observeSecret(session: SecretSession): Promise<Observation> {
@@ -149,7 +148,7 @@ async function converse(bench: VirtualReader, trace: TraceRecorder, signal: Abor
     const connected = await reader.connect({});
     const jpki = await openJpki(connected);
     try {
-      await jpki.verify("sign", { on: "pad", timeoutSeconds: PAD_TIMEOUT_S }, { signal });
+      await jpki.verify("sign", { on: "pad" }, { signal });
       return "verified";
     } catch (error) {
       return isInkanError(error) ? `${error.code} ${error.secretTriesLeft ?? ""}` : String(error);

@@ -1,0 +1,106 @@
+import { Reader } from "@inkan/sdk";
+import { BoardViolation } from "../board/violation.js";
+import { openVirtualReader, type VirtualReader } from "../board/open-virtual-reader.js";
+import { differences, observeSecret } from "./secrecy.js";
+
+/** What is done with an image so that its fault shows. */
+export type Scene = "boot" | "idle" | "card" | "pull" | "two-keys" | "secret";
+
+/** A deliberately wrong image and what must stop it: a rule's name, a state, or `secrecy` for non-interference. */
+export interface NegativeCase {
+  /** The switch in firmware/negative.h, without `NEGATIVE_`. */
+  readonly name: string;
+  readonly scene: Scene;
+  /** Exactly what catches it. */
+  readonly caughtBy: string;
+}
+
+const boot = (name: string, caughtBy: string): NegativeCase => ({ name, scene: "boot", caughtBy });
+
+/** Every switch of firmware/negative.h: one that is missing here, or here and not there, fails `npm run test:negative`. */
+export const negativeCases: readonly NegativeCase[] = [
+  boot("NO_FULL_BIT", "usb/no-full-bit"),
+  boot("WRONG_TOGGLE", "usb/wrong-toggle"),
+  boot("AVAILABLE_AT_ONCE", "usb/available-with-length"),
+  boot("EP0_NOT_CLAMPED", "usb/control-overrun"),
+  boot("NO_STALL", "usb/no-answer"),
+  boot("USED_IN_RESET", "reset/not-done"),
+  boot("PIN_NOT_MUXED", "pins/not-muxed"),
+  boot("PAD_NO_INPUT", "pins/input-disabled"),
+  boot("XIP_READ_OUT_OF_XIP", "flash/xip-off"),
+  boot("XIP_FETCH_OUT_OF_XIP", "flash/xip-off"),
+  boot("MEMSET_FROM_XIP", "flash/xip-off"),
+  boot("XIP_STORE", "flash/store-to-xip"),
+  boot("WFI_RACE", "cpu/wfi-race"),
+  boot("VCC_WITHOUT_CARD", "slot/vcc-without-card"),
+  boot("UNALIGNED", "bus/unaligned"),
+  boot("STACK_OVERFLOW", "cpu/stack"),
+  boot("BOOT2_CRC", "bootsel"),
+  { name: "WATCHDOG_NOT_FED", scene: "idle", caughtBy: "watchdog/expired" },
+  { name: "WRONG_OFF_ORDER", scene: "card", caughtBy: "slot/deactivation-order" },
+  { name: "NO_EMERGENCY_OFF", scene: "pull", caughtBy: "slot/vcc-without-card" },
+  { name: "ROW_DRIVEN_HIGH", scene: "two-keys", caughtBy: "pins/contention" },
+  { name: "NO_WIPE", scene: "secret", caughtBy: "secrecy" },
+  { name: "NO_SCRUB", scene: "secret", caughtBy: "secrecy" },
+  { name: "KEY_STAYS", scene: "secret", caughtBy: "secrecy" },
+  { name: "DIGITS_DRAWN", scene: "secret", caughtBy: "secrecy" },
+];
+
+/** Two secrets of one shape: see `sameShape`. Written out, so that a failure is the same everywhere. */
+const PAIR = ["AD12GJ", "TW01MP"] as const;
+
+/** Plays the scene with an image. Returns what stopped it, or "nothing". */
+export async function playNegative(scene: Scene, image: Uint8Array, bootCode: Uint8Array): Promise<string> {
+  if (scene === "secret") return playSecret(image, bootCode);
+  const bench = await openVirtualReader({
+    pace: "free",
+    card: scene === "card" || scene === "pull" ? "standard" : "none",
+    fingers: false,
+    image,
+    boot: bootCode,
+  });
+  try {
+    await play(scene, bench);
+    return bench.board.state === "running" ? "nothing" : bench.board.state;
+  } catch (error) {
+    // A board that stopped for good says why, whatever the host made of it.
+    const cause = bench.board.failure ?? error;
+    if (cause instanceof BoardViolation) return cause.rule;
+    if (bench.board.state === "bootsel") return "bootsel";
+    throw error;
+  } finally {
+    await bench.close();
+  }
+}
+
+async function play(scene: Scene, bench: VirtualReader): Promise<void> {
+  const { board } = bench;
+  await board.run(20);
+  if (board.state === "bootsel") return;
+  const reader = await Reader.open(await bench.transport(), { clock: bench.clock });
+  if (scene === "idle") await board.run(6000);
+  if (scene === "two-keys") {
+    board.keypad.set("1", true);
+    board.keypad.set("4", true);
+    await board.run(100);
+    board.keypad.set("1", false);
+    board.keypad.set("4", false);
+  }
+  if (scene === "card" || scene === "pull") {
+    const card = await reader.connect({});
+    if (scene === "pull") {
+      board.slot.remove();
+      await board.run(50);
+    } else await card.disconnect();
+  }
+  await board.run(50);
+  await reader.close();
+}
+
+async function playSecret(image: Uint8Array, bootCode: Uint8Array): Promise<string> {
+  const [first, second] = [
+    await observeSecret({ fate: "accepted", secret: PAIR[0], seed: 3, image, boot: bootCode }),
+    await observeSecret({ fate: "accepted", secret: PAIR[1], seed: 3, image, boot: bootCode }),
+  ];
+  return differences(first, second).length > 0 ? "secrecy" : "nothing";
+}
