@@ -95,4 +95,3 @@ describe("listing", () => {
     for (const fact of facts) expect(Object.keys(status)).toContain(fact.code);
   });
 });
-});
