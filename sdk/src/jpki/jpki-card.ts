@@ -1,4 +1,5 @@
 import { InkanError } from "../errors.js";
+import type { PinVerifyTemplate } from "../reader/pin-template.js";
 import { digestInfo } from "../signing/digest-info.js";
 import type { Signer } from "../signing/signer.js";
 import { parseCertificate } from "../trust/certificate.js";
@@ -18,6 +19,8 @@ export interface VerifyOptions {
   readonly lastTry?: boolean;
   /** Language of the pad's prompt. Default: the reader's. */
   readonly language?: "ja" | "en";
+  /** Seconds the pad waits for each key. Default: the reader's. */
+  readonly timeoutSeconds?: number;
 }
 
 /** What {@link JpkiCard.verify} did besides verifying. */
@@ -89,10 +92,17 @@ export class JpkiCard {
   }
 
   /** The file is selected already, by reading its counter. */
-  async #onPad(which: Which, { language, signal }: VerifyOptions): Promise<JpkiResponse> {
+  async #onPad(which: Which, { language, timeoutSeconds, signal }: VerifyOptions): Promise<JpkiResponse> {
     const { minimum, maximum } = secretRules[which];
-    const template = { header: [0x00, 0x20, 0x00, 0x80], minLength: minimum, maxLength: maximum, format: "ascii" } as const;
-    return this.#port.verifyOnPad(language === undefined ? template : { ...template, language }, signal === undefined ? {} : { signal });
+    const template: PinVerifyTemplate = {
+      header: [0x00, 0x20, 0x00, 0x80],
+      minLength: minimum,
+      maxLength: maximum,
+      format: "ascii",
+      ...(language === undefined ? {} : { language }),
+      ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+    };
+    return this.#port.verifyOnPad(template, signal === undefined ? {} : { signal });
   }
 
   async #onHost(pin: Uint8Array, signal: { readonly signal?: AbortSignal }): Promise<JpkiResponse> {
