@@ -344,11 +344,12 @@ export class Engine implements ModelHost, Driven, Model {
     const snapshot = saved as EngineSnapshot;
     this.#queue.clear();
     const { gridNs, ...core } = snapshot.core;
+    // What models derive from their state may depend on the time.
+    this.nowNs = snapshot.nowNs;
     for (const model of this.#models) {
       if (!(model.name in snapshot.models)) throw new Error(`a snapshot lacks ${model.name}`);
       model.load(snapshot.models[model.name]);
     }
-    this.nowNs = snapshot.nowNs;
     this.#state = snapshot.state;
     this.#random = snapshot.random;
     this.chip.sram.set(snapshot.ram);
