@@ -130,11 +130,6 @@ describe.each(faces)("over %s", (face) => {
     expect((await inkan("pin", "status", "auth")).said).toContain('"triesLeft":3');
   });
 
-  test("nobody types", async () => {
-    await open({ face, card: "standard", fingers: false });
-    expectFailure(await inkan("pin", "verify", "auth"), "pin-timeout");
-  });
-
   test("the card is pulled while the secret is typed", async () => {
     const reader = await open({ face, card: "standard", fingers: false });
     whenAsked(reader, async () => {
@@ -153,6 +148,11 @@ describe.each(faces)("over %s", (face) => {
     expectFailure(await inkan("sign", path), "reader-unplugged");
     expect(leftOf(path)).toEqual([]);
   });
+});
+
+test("nobody types", async () => {
+  await open({ card: "standard", fingers: false });
+  expectFailure(await inkan("pin", "verify", "auth"), "pin-timeout");
 });
 
 test("a secret that is too short is not sent: the pad says so and goes on", async () => {

@@ -39,7 +39,7 @@ export async function withReader<T>(context: Context, work: (reader: Reader) => 
   const uri = await chooseReader(context);
   const virtual: VirtualDoor = virtualDoor(context);
   const { openUri } = await context.world.door();
-  const reader = await openUri(uri, { virtual, ...(context.trace === undefined ? {} : { trace: context.trace }) });
+  const reader = await openUri(uri, { virtual, signal: context.signal, ...(context.trace === undefined ? {} : { trace: context.trace }) });
   context.reader = reader.address;
   try {
     return await work(reader);

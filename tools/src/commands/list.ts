@@ -46,7 +46,11 @@ export async function run(context: Context): Promise<Result> {
 
 async function look(context: Context, uri: string) {
   const { openUri } = await context.world.door();
-  const reader = await openUri(uri, { virtual: virtualDoor(context), ...(context.trace === undefined ? {} : { trace: context.trace }) });
+  const reader = await openUri(uri, {
+    virtual: virtualDoor(context),
+    signal: context.signal,
+    ...(context.trace === undefined ? {} : { trace: context.trace }),
+  });
   try {
     return { address: reader.address, slot: await reader.slotStatus({ signal: context.signal }), failure: undefined };
   } finally {
