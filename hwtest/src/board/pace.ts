@@ -85,7 +85,7 @@ export class Pump {
       const { signal } = options;
       if (signal?.aborted) return reject(signal.reason);
       let done = false;
-      let cleanup: void | (() => void);
+      let cleanup: void | (() => void) = undefined;
       const onAbort = (): void => waiter.fail(signal?.reason);
       const end = (): boolean => {
         if (done) return false;
