@@ -523,6 +523,31 @@ static void notices(void) {
   CHECK(listen() == 1 && s_heard[0].kind == LINK_NOTICE && s_heard[0].length == 2 && s_heard[0].payload[0] == 0x50);
 }
 
+static void efficiency(void) {
+  begin("payload over all bytes the reader says: 98 % at 1 KiB, 85 % at 64 bytes");
+  static uint8_t answer[65546];
+  const size_t sizes[] = {64, 1024, sizeof answer};
+  for (size_t k = 0; k < 3; k++) {
+    begin("payload over all bytes the reader says: 98 % at 1 KiB, 85 % at 64 bytes");
+    size_t useful = 0;
+    size_t said = 0;
+    for (unsigned i = 0; i < 40; i++) {
+      say_data(LINK_CHANNEL_CCID << 6, k_status, 10);
+      run(k_status, 10, answer, sizes[k]);
+      useful += sizes[k];
+      for (size_t left = sizes[k];;) {
+        said += s_out_length;
+        const size_t n = listen();
+        s_expected = (uint8_t)(s_expected + n);
+        left -= n * 1024 < left ? n * 1024 : left;
+        if (left == 0) break; /* the last acknowledgement rides on the next command */
+        say_ack();
+      }
+    }
+    CHECK(useful * 100 >= said * (k == 0 ? 85 : 98));
+  }
+}
+
 /* A host that listens to nothing: more requests than the reader can keep answers for. */
 static void flood(void) {
   begin("a host that sends without listening is held back, and nothing is lost");
@@ -614,6 +639,7 @@ int main(void) {
   too_much();
   services();
   notices();
+  efficiency();
   flood();
   fuzz();
   free(s_text);
