@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { closeSync, ftruncateSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { Stop, ensureBuilt, ensureInstalled, needNode, root, script } from "./toolchain.mjs";
 
 /** Programs that judge, and the Debian package that has each. */
@@ -224,7 +225,7 @@ async function judgeCard(tools) {
   }
   await judgeForms(tools, signer, roots);
   await judgeCertificates(tools);
-  await judgeTrace(tools, tools.write("trace.pcapng", recorder.toPcapng()), messages.count);
+  await judgeTrace(tools, "card", tools.write("trace.pcapng", recorder.toPcapng()), messages.count);
 }
 
 /** Signatures of other shapes, ours for OpenSSL and OpenSSL's for us. */
@@ -362,8 +363,8 @@ function tshark(file, ...args) {
 }
 
 /** A capture: every CCID message is one for Wireshark too, none is malformed, and no secret is in it. */
-async function judgeTrace({ material, trace, write }, capture, count) {
-  await judge("tshark finds every CCID message", () => {
+async function judgeTrace({ material, trace, write }, whose, capture, count) {
+  await judge(`${whose}: tshark finds every CCID message`, () => {
     const { status, stdout } = tshark(capture, "-Y", "usbccid", "-T", "fields", "-e", "frame.number");
     const found = stdout.trim().split("\n").length;
     return status === 0 && found === count ? undefined : `exit ${status}, ${found} of ${count}`;
@@ -373,47 +374,76 @@ async function judgeTrace({ material, trace, write }, capture, count) {
     if (status !== 0) throw new Error(said);
     return stdout.trim();
   };
-  await judge("tshark finds nothing malformed", () => malformed(capture) || undefined);
-  await judge("it would: a message cut in its header is found", () => {
+  await judge(`${whose}: tshark finds nothing malformed`, () => malformed(capture) || undefined);
+  await judge(`${whose}: it would: a message cut in its header is found`, () => {
     const recorder = new trace.TraceRecorder();
     recorder.event({ at: 0, kind: "ccid", direction: "to-reader", bytes: Uint8Array.of(0x6f, 4, 0, 0, 0, 0), redactedAt: [] });
     return malformed(write("cut.pcapng", recorder.toPcapng())) === "" ? "a cut message was not noticed" : undefined;
   });
-  await judge("the capture holds no secret", () => {
+  await judge(`${whose}: the capture holds no secret`, () => {
     const bytes = readFileSync(capture);
     return bytes.includes(material.signPassword) ? "the password is in it" : undefined;
   });
 }
 
+/** Runs `inkan demo` and learns its highest memory, in KiB: a module loaded before it writes that down at its end. */
+function demo({ file, write }, document, out, face) {
+  const note = file("peak");
+  const spy = write(
+    "peak.mjs",
+    `import { writeFileSync } from "node:fs";\nprocess.on("exit", () => writeFileSync(process.env.INKAN_PEAK, String(process.resourceUsage().maxRSS)));\n`,
+  );
+  const env = { ...process.env, INKAN_PEAK: note };
+  const args = [
+    "--import",
+    pathToFileURL(spy).href,
+    join(root, "tools/bin/inkan.mjs"),
+    "demo",
+    document,
+    "--out",
+    out,
+    "--face",
+    face,
+    "--json",
+  ];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { env, encoding: "utf8" });
+  return { status, said: `${stdout}${stderr}`, peak: status === 0 ? Number(readFileSync(note, "utf8")) : NaN };
+}
+
 /** The whole story: released image, virtual board, the password typed on the pad. */
 async function judgeBoard(tools) {
+  let least;
   for (const face of ["usb", "link"]) {
     for (const [words, size] of face === "usb" ? sizes : sizes.slice(0, 1)) {
+      const story = `board, ${face}, ${words}`;
       const out = tools.file(`out-${face}-${size}`);
       const document = tools.file("board-document");
       writeDocument(document, size);
-      const demo = run(process.execPath, join(root, "tools/bin/inkan.mjs"), "demo", document, "--out", out, "--face", face, "--json");
-      await judge(`board, ${face}, ${words}: inkan demo`, () => accepts(demo));
-      if (demo.status !== 0) continue;
+      const told = demo(tools, document, out, face);
+      await judge(`${story}: inkan demo`, () => accepts(told));
+      if (told.status !== 0) continue;
+      least ??= told.peak;
+      await judge(`${story}: memory is that of one byte`, () =>
+        told.peak - least < 64 * KiB ? undefined : `${told.peak} KiB against ${least} KiB`,
+      );
       const made = (name) => join(out, name);
       const now = { ...tools, at: new Date() };
-      await judge(`board, ${face}, ${words}: openssl accepts`, () =>
-        accepts(cmsVerify(now, made("ca.pem"), made("signature.p7s"), made("document"))),
-      );
+      const verified = () => cmsVerify(now, made("ca.pem"), made("signature.p7s"), made("document"));
+      await judge(`${story}: openssl accepts`, () => accepts(verified()));
       flipBit(made("document"), size - 1);
-      await judge(`board, ${face}, ${words}: openssl refuses one flipped bit`, () =>
-        refuses(cmsVerify(now, made("ca.pem"), made("signature.p7s"), made("document")), /verification failure|digest/i),
-      );
-      await judge(`board, ${face}, ${words}: openssl verify accepts the chain`, () =>
+      await judge(`${story}: openssl refuses one flipped bit`, () => refuses(verified(), /verification failure|digest/i));
+      await judge(`${story}: openssl verify accepts the chain`, () =>
         accepts(run("openssl", "verify", "-CAfile", made("ca.pem"), made("signer.pem"))),
       );
-      const events = readFileSync(made("trace.jsonl"), "utf8")
+      const [head, ...events] = readFileSync(made("trace.jsonl"), "utf8")
         .trim()
         .split("\n")
-        .slice(1)
         .map((line) => JSON.parse(line));
+      await judge(`${story}: the trace is whole and no secret had to be stopped`, () =>
+        head.dropped === 0 && head.stopped === 0 && head.events === events.length ? undefined : JSON.stringify(head),
+      );
       const count = events.filter(({ kind, direction }) => kind === "ccid" && direction !== "none").length;
-      await judgeTrace(tools, made("trace.pcapng"), count);
+      await judgeTrace(tools, story, made("trace.pcapng"), count);
       rmSync(out, { recursive: true, force: true });
     }
   }

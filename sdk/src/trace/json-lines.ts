@@ -7,9 +7,13 @@ export function shownHex({ bytes, redactedAt }: Pick<TraceEvent, "bytes" | "reda
   return octets.join("");
 }
 
-/** The trace as JSON lines: a header line, then one line an event. */
-export function jsonLines(events: readonly TraceEvent[], startedAt: Date, dropped: number): string {
-  const head = { schema: 1, type: "inkan-trace", startedAt: startedAt.toISOString(), events: events.length, dropped };
+/** The trace as JSON lines: a header line (how many events were given up, how many secrets had to be stopped), then one line an event. */
+export function jsonLines(
+  events: readonly TraceEvent[],
+  startedAt: Date,
+  { dropped, stopped }: { readonly dropped: number; readonly stopped: number },
+): string {
+  const head = { schema: 1, type: "inkan-trace", startedAt: startedAt.toISOString(), events: events.length, dropped, stopped };
   const lines = events.map((event) => ({
     at: event.at,
     kind: event.kind,

@@ -81,7 +81,7 @@ export class TraceRecorder implements TraceSink {
 
   /** One JSON object a line, the first telling the schema. Hidden octets are `••`. */
   toJsonLines(): string {
-    return jsonLines(this.#events, this.#options.startedAt ?? new Date(0), this.#dropped);
+    return jsonLines(this.#events, this.#options.startedAt ?? new Date(0), this);
   }
 
   /** A capture for Wireshark and tshark, usbmon's link type: CCID messages as bulk transfers of a device that was just enumerated. */

@@ -31,7 +31,7 @@ describe("TraceRecorder", () => {
       .split("\n")
       .map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(lines).toEqual([
-      { schema: 1, type: "inkan-trace", startedAt: "1970-01-01T00:00:00.000Z", events: 2, dropped: 0 },
+      { schema: 1, type: "inkan-trace", startedAt: "1970-01-01T00:00:00.000Z", events: 2, dropped: 0, stopped: 0 },
       { at: 1.5, kind: "ccid", direction: "to-reader", bytes: "6f090000000005000000" + "0020008004" + "••••••••", redacted: 4 },
       { at: 2, kind: "note", direction: "none", bytes: "", text: "pad: OK" },
     ]);
