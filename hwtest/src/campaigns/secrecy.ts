@@ -176,6 +176,8 @@ function person(bench: VirtualReader, { fate, secret }: SecretSession, abort: Ab
       else if (fate === "unplugged") board.usb.detach();
       else if (fate === "aborted") abort.abort();
     })();
+    // Awaited after the conversation; until then its failure is nobody's surprise.
+    act.catch(() => undefined);
   });
   return async () => {
     release();
