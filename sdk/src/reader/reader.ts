@@ -1,7 +1,7 @@
 import { type Answer, ccidClaims, type CommandName, notices } from "@inkan/device-proto";
 import { abortError, InkanError } from "../errors.js";
 import { type Clock, startTimer } from "../exchange/clock.js";
-import { answerFailure } from "../exchange/machine.js";
+import { answerFailure, closedFailure } from "../exchange/machine.js";
 import { Exchange } from "../exchange/runner.js";
 import { systemClock } from "../exchange/system-clock.js";
 import type { TraceSink } from "../trace/event.js";
@@ -76,7 +76,8 @@ export class Reader implements AsyncDisposable {
     void transport.closed.then((reason) => {
       this.#closed = true;
       this.#stopPolling?.();
-      this.#card?.detach(new InkanError(reason === "closed" ? "aborted" : "reader-unplugged"));
+      const { code, details } = closedFailure(reason, undefined);
+      this.#card?.detach(new InkanError(code, details));
       this.events.emit({ type: "closed", reason });
     });
   }
