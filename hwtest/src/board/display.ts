@@ -30,6 +30,9 @@ interface DisplayState {
   single: boolean;
   dirty: boolean;
   revision: number;
+  /** When each page's first column was last written, and when a whole page that began then was complete: ns of its beginning. */
+  begunNs: number[];
+  wholeNs: number[];
 }
 
 /** The SSD1306 panel at I2C address 3C: commands and RAM, and the pixels a person sees. It powers up with random RAM, as the real one. */
@@ -63,6 +66,10 @@ export class Display implements Model, I2cDevice {
   /** Counts the changes of what is seen. */
   get revision(): number {
     return this.#state.revision;
+  }
+  /** Board time in ns at which the sending of a page began that has since arrived whole. */
+  pageNs(page: number): number {
+    return this.#state.wholeNs[page]!;
   }
   /** `listener` is called after each change; the function returned takes it off. */
   listen(listener: () => void): () => void {
@@ -121,6 +128,9 @@ export class Display implements Model, I2cDevice {
     const index = state.page[0] * DISPLAY_WIDTH + state.column[0];
     if (state.ram[index] !== byte) state.dirty = true;
     state.ram[index] = byte;
+    const [page] = state.page;
+    if (state.column[0] === 0) state.begunNs[page] = this.#host.nowNs;
+    else if (state.column[0] === DISPLAY_WIDTH - 1) state.wholeNs[page] = state.begunNs[page]!;
     if (state.mode === 1) {
       if (step(state.page)) step(state.column);
     } else if (state.mode === 0) {
@@ -172,6 +182,6 @@ function step(range: [at: number, from: number, to: number]): boolean {
 function fresh(ram: Uint8Array): DisplayState {
   return {
     ram, on: false, chargePump: false, inverse: false, allOn: false, mirrorX: false, mirrorY: false, startLine: 0, mode: 2, column: [0, 0, 127], page: [0, 0, 7],
-    pending: [], control: -1, single: false, dirty: false, revision: 0,
+    pending: [], control: -1, single: false, dirty: false, revision: 0, begunNs: new Array<number>(PAGES).fill(0), wholeNs: new Array<number>(PAGES).fill(0),
   }; // prettier-ignore
 }

@@ -8,6 +8,8 @@ const FUNC_PWM = 4;
 const BUZZER_SLICE = 2;
 /** The display follows the lamp with up to this delay, in ns: a whole frame on the I2C bus takes 24 ms. */
 const AFTERGLOW_NS = 100e6;
+/** Firmware puts the lamp out and then draws: a page that began within this time may still be the old one. */
+const REDRAW_NS = 2e6;
 
 /** What the front tells: the lamp, and the buzzer's tone in Hz (0 = silent). */
 export interface FrontListener {
@@ -55,9 +57,13 @@ export class Front implements Model {
   get hertz(): number {
     return this.#state.hertz;
   }
-  /** True while a secret is being entered, and a moment longer: the letter chooser may be on the display. */
-  get secretEntry(): boolean {
-    return this.#state.lit || this.#host.nowNs < this.#state.lampNs + AFTERGLOW_NS;
+  /**
+   * True while the letter chooser may be on the display: the lamp is lit, or it went out a moment ago and the chooser's cell, last
+   * sent at `cellNs`, has not been drawn anew since.
+   */
+  secretShown(cellNs: number): boolean {
+    const { lit, lampNs } = this.#state;
+    return lit || (this.#host.nowNs < lampNs + AFTERGLOW_NS && cellNs < lampNs + REDRAW_NS);
   }
   listen(listener: FrontListener): () => void {
     this.#listeners.add(listener);

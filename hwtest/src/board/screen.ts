@@ -3,6 +3,8 @@ import { PNG } from "pngjs";
 import { type Display, DISPLAY_HEIGHT, DISPLAY_WIDTH } from "./display.js";
 import type { Front } from "./front.js";
 
+/** The display's pages that the letter chooser's cell covers. */
+const cellPages = Array.from({ length: chooserCell.height >> 3 }, (_, index) => (chooserCell.y >> 3) + index);
 const SCALE = 4;
 const LIT = [0xd8, 0xf0, 0xff] as const;
 const DARK = [0x06, 0x0a, 0x12] as const;
@@ -52,7 +54,8 @@ export class Screen {
   /** What is seen now. `showTestSecrets` leaves the chooser's cell as it is: for simulated cards only. */
   picture(options: { readonly showTestSecrets?: boolean } = {}): Picture {
     const pixels = this.#display.pixels;
-    if (this.#front.secretEntry && !options.showTestSecrets) mask(pixels);
+    const cellNs = Math.min(...cellPages.map((page) => this.#display.pageNs(page)));
+    if (!options.showTestSecrets && this.#front.secretShown(cellNs)) mask(pixels);
     const lit = (x: number, y: number): boolean => ((pixels[(y >> 3) * DISPLAY_WIDTH + x]! >>> (y & 7)) & 1) === 1;
     return { width: DISPLAY_WIDTH, height: DISPLAY_HEIGHT, pixels, lit, png: () => encode(lit) };
   }
@@ -60,8 +63,8 @@ export class Screen {
 
 /** Every other pixel lit, whatever was there. */
 function mask(pixels: Uint8Array): void {
-  const { x, y, width, height } = chooserCell;
-  for (let page = y >> 3; page < (y + height) >> 3; page++)
+  const { x, width } = chooserCell;
+  for (const page of cellPages)
     for (let column = x; column < x + width; column++) pixels[page * DISPLAY_WIDTH + column] = column & 1 ? 0xaa : 0x55;
 }
 
