@@ -1,5 +1,5 @@
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
-import { T1Card, type T1CardOptions } from "../src/cards/index.js";
+import { T0Card, type T0CardOptions, T1Card, type T1CardOptions } from "../src/cards/index.js";
 import { CardRig, echoCard, makeAtr, type Said } from "./card-rig.js";
 
 /** The contact ATR of a My Number Card: TA1 = 13 (372/4), TC1 = FF, T=1, IFSC 251, BWI 4, CWI 6. */
@@ -203,5 +203,62 @@ describe("the card leaves", () => {
       expect(said.status & 0x40).toBe(0x40);
     });
     withCard(myNumber, {}, () => echoes(rig.apdu(write(5)), write(5)));
+  });
+});
+
+describe("T=0 with the error signal, both ways", () => {
+  const every = (first: number, count: number, times: number): Record<number, number> =>
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [first + i, times]));
+  // Characters in: 5 of the header, then 20 of data. Out: 3 of the ATR, then procedure byte, status …
+  test.each<[string, T0CardOptions, number]>([
+    ["nothing wrong", {}, 0],
+    ["the card complains about one character", { complain: { 7: 1 } }, 0],
+    ["… about each, three times", { complain: every(0, 60, 3) }, 0],
+    ["the card sends one character wrong", { wrong: { 4: 1 } }, 1],
+    ["… each, twice", { wrong: every(3, 40, 2) }, 48],
+    ["both", { complain: { 0: 2, 6: 1, 24: 3 }, wrong: { 3: 1, 4: 3, 5: 1 } }, 5],
+  ])("%s", (_, options, complaints) => {
+    for (const atr of [Uint8Array.of(0x3b, 0x10, 0x11), Uint8Array.of(0x3f, 0x10, 0x11)]) {
+      const seen: string[] = [];
+      const card = new T0Card(
+        {
+          atr,
+          powerOn: () => atr,
+          transmit: (command) => {
+            seen.push(Buffer.from(command).toString("hex"));
+            const read = command[1] === 0xb0;
+            return { response: Uint8Array.of(...(read ? bytes(command[4]!, 9) : []), 0x90, 0), thinkMs: 0 };
+          },
+        },
+        options,
+      );
+      rig.slot.insert(card);
+      rig.pass(300);
+      usable = false;
+      const on = rig.powerOn();
+      expect([on.status, on.error, Buffer.from(on.data).toString("hex")]).toEqual([0, 0, Buffer.from(atr).toString("hex")]);
+      const command = write(20);
+      expect(Buffer.from(rig.apdu(command).data).toString("hex")).toBe("9000");
+      expect(Buffer.from(rig.apdu(Uint8Array.of(0, 0xb0, 0, 0, 18)).data).toString("hex")).toBe(
+        `${Buffer.from(bytes(18, 9)).toString("hex")}9000`,
+      );
+      expect(seen).toEqual([Buffer.from(command).toString("hex"), "00b0000012"]);
+      expect(card.complaints).toBe(complaints);
+      rig.powerOff();
+      rig.slot.remove();
+      rig.pass(50);
+      usable = true;
+    }
+  });
+  test("a card that complains for ever: a named error", () => {
+    const atr = Uint8Array.of(0x3b, 0x10, 0x11);
+    rig.slot.insert(new T0Card(echoCard(atr), { complain: { 2: 100 } }));
+    rig.pass(300);
+    expect(rig.powerOn().error).toBe(0);
+    const said = rig.apdu(write(20));
+    expect(said.status & 0x40).toBe(0x40);
+    expect(said.ms).toBeLessThan(5000);
+    rig.slot.remove();
+    rig.pass(50);
   });
 });

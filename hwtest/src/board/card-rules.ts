@@ -24,5 +24,6 @@ export const cardRules = {
     "The reader answered a character of the card too soon (12 etu after the ATR, 16 for T=0, 22 for T=1; ISO 7816-3 §10.2, §11.4.2).",
   "card-line/pps-turnaround": "The first block after a PPS came too soon: the wait counts in the old etu (ISO 7816-3 §9).",
   "card-line/character-waiting": "The reader paused longer than CWT inside a block (ISO 7816-3 §11.4.3).",
+  "card-line/error-signal": "The reader's error signal does not begin 10.5 ± 0.2 etu after the character (ISO 7816-3 §7.3).",
   "card-line/while-sending": "The reader drove I/O while the card was sending.",
 } as const satisfies Record<string, string>;

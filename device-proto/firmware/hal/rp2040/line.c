@@ -14,6 +14,7 @@
 #define PIO_CTRL REG(0x50200000)
 #define PIO_FSTAT REG(0x50200004)
 #define PIO_FDEBUG REG(0x50200008)
+#define PIO_FLEVEL REG(0x5020000c)
 #define PIO_TXF0 REG(0x50200010)
 #define PIO_RXF0 REG(0x50200020)
 #define PIO_IRQ REG(0x50200030)
@@ -50,7 +51,7 @@
 #define RX_AGE_TICKS 151u
 /* From leaving the guard loop to the start edge: out, jmp, pull, mov, set. */
 #define START_TICKS 6u
-/* Error signals answered with a repeat without a character getting through (most readers: 4 sendings in all). */
+/* Error signals answered with a repeat, per character (most readers: 4 sendings in all). */
 #define REPEATS_MAX 3u
 
 #define RING_SIZE 512u /* 25 ms at 223 kbaud: longer than the longest thing the loop does in one go (a display frame) */
@@ -74,7 +75,7 @@ static uint8_t s_extra_guard;
 static const hal_span_t *volatile s_spans;
 static volatile size_t s_offset;
 static volatile uint32_t s_left;
-static volatile uint32_t s_repeats;
+static volatile uint32_t s_repeats, s_repeat_behind; /* for the character with so many behind it */
 static volatile bool s_refused;
 
 static void force(uint32_t instruction) { PIO_SM0_INSTR = instruction; }
@@ -169,6 +170,9 @@ static void drain(void) {
 void irq_pio0_0(void) {
   drain();
   if ((PIO_IRQ & IRQ_REPEAT) != 0) {
+    const uint32_t behind = s_left + (PIO_FLEVEL & 0xfu); /* falls with every character that got through */
+    if (behind != s_repeat_behind) s_repeats = 0;
+    s_repeat_behind = behind;
     if (s_repeats < REPEATS_MAX) {
       s_repeats++;
       PIO_IRQ = IRQ_REPEAT;
@@ -177,11 +181,7 @@ void irq_pio0_0(void) {
       listen();
     }
   }
-  if (s_left > 0) {
-    const uint32_t before = s_left;
-    feed();
-    if (s_left != before) s_repeats = 0;
-  }
+  if (s_left > 0) feed();
   event_raise();
 }
 
@@ -294,6 +294,7 @@ bool hal_line_put(const hal_span_t *spans, size_t count, uint8_t turn_etu) {
   s_offset = 0;
   s_left = total;
   s_repeats = 0;
+  s_repeat_behind = UINT32_MAX;
   s_refused = false;
   force(CARD_PIO_DO_Y(turn_round(turn_etu)));
   force(CARD_PIO_DO_OSR_ONES); /* "more" is 1 at the end of the guard loop: on to the first word */
