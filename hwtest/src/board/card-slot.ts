@@ -195,13 +195,13 @@ export class CardSlot implements Model {
     const hz = this.#host.nets.funcsel(pins.cardClk) === 8 ? this.#host.gpoutHz(0) : 0;
     if (hz === s.hz) return;
     const now = this.#host.nowNs;
-    if (hz) {
+    if (hz && (hz < 1e6 || hz > 5e6)) this.#host.violation("slot/clock-range", `${hz} Hz`);
+    if (hz && !s.hz) {
       if (!s.voltageClass) this.#host.violation("slot/activation-order", "CLK before VCC");
       else if (s.readerLow) this.#host.violation("slot/activation-order", "CLK while the reader still holds I/O low");
       else if (s.rst) this.#host.violation("slot/activation-order", "CLK while RST is high");
-      if (hz < 1e6 || hz > 5e6) this.#host.violation("slot/clock-range", `${hz} Hz`);
       s.clockOnNs = now;
-    } else if (s.rst) this.#host.schedule(this, eventOrder, now);
+    } else if (!hz && s.rst) this.#host.schedule(this, eventOrder, now);
     s.hz = hz;
     this.#card?.onClock(hz, now);
   }

@@ -85,12 +85,12 @@ export class PioBlock implements Model, RegisterBlock, MachineBlock {
     (host.chip.pio as unknown as PioBlock[])[index] = this;
     host.map(0x50200000 + 0x100000 * index, this, this);
     for (let pin = 0; pin < pinCount; pin++) host.nets.listen(pin, (moved) => this.#pinMoved(moved));
-    this.reset(true);
+    this.reset();
   }
 
   // ---- Model
 
-  reset(_power: boolean): void {
+  reset(): void {
     for (const sm of this.#sm) {
       sm.state = newMachine();
       sm.state.baseNs = this.#host.nowNs;

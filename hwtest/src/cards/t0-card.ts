@@ -73,11 +73,11 @@ export class T0Card implements LineCard {
     this.#characters.connect(line);
   }
   detach(): void {
-    this.reset(true);
+    this.reset();
     this.#characters.connect(null);
     this.#line = null;
   }
-  reset(_power: boolean): void {
+  reset(): void {
     this.#stop();
     this.#characters.state = Characters.silent();
     this.#s = T0Card.#fresh();
