@@ -92,7 +92,7 @@ export class TestAuthority {
     this.#state = { ...this.#state, issued: this.#state.issued.map((each) => (each === found ? revoked : each)) };
   }
 
-  /** The authority's CRL at a time, good for a day (jpki-card §6.1: refreshed daily). Expired certificates leave it. */
+  /** The authority's CRL at a time, good for a day (jpki-card.md §7.5: renewed daily). Expired certificates leave it. */
   crl(which: Which, thisUpdate: Date): Uint8Array {
     const revoked = this.#state.issued.flatMap((each): Revoked[] =>
       each.which === which && each.revoked !== undefined && new Date(each.notAfter) >= thisUpdate

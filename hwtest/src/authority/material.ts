@@ -25,7 +25,7 @@ const person: Person = {
 /**
  * Makes the files of `hwtest/material`, by name. Run once with `node hwtest/material/generate.mjs`; the result is checked in, because tests,
  * pictures and documents must not change with every clone. Dates: a renewal on 2026-11-01 within three months of the holder's birthday
- * on 12-24, so that the end is the sixth birthday (jpki-updates §7); roots of ten years.
+ * on 12-24, so that the end is the sixth birthday (jpki-card.md §7.4); roots of ten years.
  */
 export function generateMaterial(): Record<string, string> {
   const midnight = (day: string): Date => new Date(`${day}T00:00:00+09:00`);

@@ -8,7 +8,7 @@ export type Part = readonly ["C" | "O" | "OU" | "L" | "CN", string];
 
 const types = { C: Oid.countryName, O: Oid.organizationName, OU: Oid.organizationalUnitName, L: Oid.localityName, CN: Oid.commonName };
 
-/** A Name; C is a PrintableString and the rest UTF8String, as in JPKI's own (jpki-card §4.1). */
+/** A Name; C is a PrintableString and the rest UTF8String, as in JPKI's own (jpki-card.md §7.1). */
 export function name(parts: readonly Part[]): Uint8Array {
   return sequence(
     ...parts.map(([type, value]) => setOfItems([sequence(oid(types[type]), type === "C" ? printableString(value) : utf8String(value))])),
@@ -50,7 +50,7 @@ export const authorityNamesJa = {
   ],
 } as const satisfies Record<string, readonly Part[]>;
 
-/** Where the CRL that covers a municipality stands: a name in a directory, not an address (jpki-updates §1). */
+/** Where the CRL that covers a municipality stands: a name in a directory, not an address (jpki-card.md §7.5). */
 export function distributionPointName(which: "sign" | "auth", prefecture: string, municipality: string): readonly Part[] {
   const [country, organization, unit] = authorityNames[which];
   return [country, organization, unit, ["OU", "CRL Distribution Points"], ["OU", prefecture], ["CN", `${municipality} CRLDP`]];

@@ -35,14 +35,14 @@ export interface CertificateRequest {
 
 const otherName = (type: string, value: string): Uint8Array => context(0, oid(type), context(0, utf8String(value)));
 
-/** SHA-1 of the RSAPublicKey, as JPKI's are (jpki-card §4.2). */
+/** SHA-1 of the RSAPublicKey, as JPKI's are (jpki-card.md §7.2). */
 function keyIdentifier(key: KeyObject): Uint8Array {
   return createHash("sha1")
     .update(key.export({ format: "der", type: "pkcs1" }))
     .digest();
 }
 
-/** A root in the profile of JPKI's own (jpki-card §4.1): keyUsage and basicConstraints critical, no path length, no AKI. */
+/** A root in the profile of JPKI's own (jpki-card.md §7.1): keyUsage and basicConstraints critical, no path length, no AKI. */
 export function rootCertificate(
   which: Which,
   serial: number,
@@ -66,7 +66,7 @@ function distributionPoint(parts: readonly Part[]): Uint8Array {
   return sequence(sequence(context(0, context(0, directoryName(parts)))));
 }
 
-/** An end-entity certificate in the JPKI profile (jpki-card §4.2, jpki-updates §1); the key identifier comes last. */
+/** An end-entity certificate in the JPKI profile (jpki-card.md §7.2); the key identifier comes last. */
 export function personCertificate(request: CertificateRequest, issuerKey: KeyObject): Uint8Array {
   const { which, person, publicKey, commonName } = request;
   const issuer = name(authorityNames[which]);
@@ -99,7 +99,7 @@ export function personCertificate(request: CertificateRequest, issuerKey: KeyObj
   );
 }
 
-/** The otherNames in the order of real certificates: .1 .4 .3 .5 .2 .6 (jpki-updates §1). */
+/** The otherNames in the order of real certificates: .1 .4 .3 .5 .2 .6 (jpki-card.md §7.3). */
 function attributes(person: Person): Uint8Array[] {
   const unsubstituted = (text: string): string => "0".repeat([...text].length);
   return [
@@ -112,13 +112,13 @@ function attributes(person: Person): Uint8Array[] {
   ];
 }
 
-/** Era digit before the Gregorian date of birth: 1 Meiji, 2 Taisho, 3 Showa, 4 Heisei, 5 Reiwa (jpki-card §4.2). */
+/** Era digit before the Gregorian date of birth: 1 Meiji, 2 Taisho, 3 Showa, 4 Heisei, 5 Reiwa (jpki-card.md §7.3). */
 export function era(birth: string): string {
   const first = ["18680125", "19120730", "19261225", "19890108", "20190501"];
   return String(first.filter((day) => birth >= day).length);
 }
 
-/** Revocation reasons JPKI uses (RFC 5280 §5.3.1; jpki-card L24). */
+/** Revocation reasons JPKI uses (RFC 5280 §5.3.1; jpki-card.md §7.5). */
 export const reasons = {
   unspecified: 0,
   keyCompromise: 1,

@@ -13,7 +13,7 @@ export function cardStatus(sw: number): InkanError {
  * chained; 256-octet reads cost a second block each.
  */
 const chunk = 252;
-/** READ BINARY has 15 bits for the offset (ISO 7816-4 §11.3.2). */
+/** READ BINARY has 15 bits for the offset (ISO 7816-4; P1 bit 8 means a short identifier). */
 const furthest = 0x7fff;
 
 /** Selecting and reading in the JPKI application. */
@@ -28,7 +28,7 @@ export class JpkiFiles {
     return this.#port.transmit(Uint8Array.from(octets), signal === undefined ? {} : { signal });
   }
 
-  /** SELECT by name, no file control information (jpki-card §1.2). Anything but 9000 and 6A82 is the card's own refusal. */
+  /** SELECT by name, no file control information (jpki-card.md §2.1). Anything but 9000 and 6A82 is the card's own refusal. */
   async selectApplication(signal?: AbortSignal): Promise<void> {
     const { sw } = await this.#send(signal, 0x00, 0xa4, 0x04, 0x0c, jpkiAid.length, ...jpkiAid);
     if (sw === 0x9000) return;
@@ -36,7 +36,7 @@ export class JpkiFiles {
     throw [0x6a82, 0x6a81, 0x6a86, 0x6d00, 0x6e00].includes(sw) ? new InkanError("card-unknown") : cardStatus(sw);
   }
 
-  /** SELECT of an EF under the current application; P1 = 02 is the only form that works (jpki-card §1.2). */
+  /** SELECT of an EF under the current application; P1 = 02 is the only form that works (jpki-card.md §2.1). */
   async selectFile(fid: number, signal?: AbortSignal): Promise<void> {
     const { sw } = await this.#send(signal, 0x00, 0xa4, 0x02, 0x0c, 0x02, fid >> 8, fid & 0xff);
     if (sw === 0x6a82) throw new InkanError("unsupported", { detail: `file ${fid.toString(16).toUpperCase().padStart(4, "0")}` });
@@ -69,7 +69,7 @@ export class JpkiFiles {
 
   async #read(offset: number, length: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
     const { data, sw } = await this.#send(signal, 0x00, 0xb0, offset >> 8, offset & 0xff, length & 0xff);
-    // 6282: the end of the file came before Le octets; what is there counts (jpki-card §2.4).
+    // 6282: the end of the file came before Le octets; what is there counts (jpki-card.md §2.2).
     if (sw !== 0x9000 && sw !== 0x6282) throw cardStatus(sw);
     // The card is an attacker until proven otherwise: no empty answers (endless loop), none longer than asked for.
     if (data.length === 0 || data.length > length)

@@ -1,7 +1,7 @@
 import type { Certificate } from "../trust/certificate.js";
 import { Oid } from "../trust/oids.js";
 
-/** The four attributes a signature certificate states about its holder (jpki-card §4.2). Personal data: show only when asked to. */
+/** The four attributes a signature certificate states about its holder (jpki-card.md §7.3). Personal data: show only when asked to. */
 export interface Holder {
   readonly name: string;
   readonly address: string;

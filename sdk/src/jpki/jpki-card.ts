@@ -66,7 +66,7 @@ export class JpkiCard {
     await this.#files.selectFile(files.secret[which], options.signal);
     const { sw } = await this.#port.transmit(Uint8Array.of(0x00, 0x20, 0x00, 0x80), options);
     if ((sw & 0xfff0) === 0x63c0) return sw & 0xf;
-    // 6983 and 6984 mean blocked on one card or another; 9000 = verified already; 6300 = no counter (jpki-card §2.2, jpki-updates §4).
+    // 6983 and 6984 mean blocked on one card or another; 9000 = verified already; 6300 = no counter (jpki-card.md §4.3).
     if (sw === 0x6983 || sw === 0x6984) return 0;
     if (sw === 0x9000 || sw === 0x6300) return undefined;
     throw cardStatus(sw);
@@ -139,7 +139,7 @@ export class JpkiCard {
         await this.#files.selectFile(files.key[which], signal);
         const apdu = Uint8Array.of(0x80, 0x2a, 0x00, 0x80, info.length, ...info, 0x00);
         const { data, sw } = await this.#port.transmit(apdu, signal === undefined ? {} : { signal });
-        // The reader's consent screen answers for the card (reader.md): 6401 the person said no, 6400 nobody answered.
+        // The reader's consent screen answers for the card (device-proto/firmware/guard/guard.h): 6401 the person said no, 6400 nobody answered.
         if (sw === 0x6401) throw new InkanError("consent-refused");
         if (sw === 0x6400) throw new InkanError("consent-timeout");
         if (sw !== 0x9000) throw cardStatus(sw);

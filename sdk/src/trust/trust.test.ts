@@ -53,7 +53,7 @@ describe("parseCertificate", () => {
     expect(root.extensions.basicConstraints).toEqual({ ca: true });
     expect(root.issuer.der).toEqual(root.subject.der);
     expect(fingerprint(root)).toMatch(/^[0-9a-f]{64}$/);
-    // SKI is the SHA-1 of the RSAPublicKey (jpki-card §4.2).
+    // SKI is the SHA-1 of the RSAPublicKey (jpki-card.md §7.2).
     expect(extensions.subjectKeyIdentifier).toEqual(portableBackend.sha1(sign_.publicKey.bits));
     expect(node.sha1(sign_.publicKey.bits)).toEqual(extensions.subjectKeyIdentifier);
   });

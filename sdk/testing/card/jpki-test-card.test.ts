@@ -26,7 +26,7 @@ beforeEach(() => {
   card.powerOn();
 });
 
-describe("what OpenSC asks (jpki-card §9)", () => {
+describe("what OpenSC asks (jpki-card.md §8)", () => {
   test("the ATR is the standard one and its check character is right", () => {
     expect(toHex(card.powerOn())).toBe("3bda13ff8131fb46801239" + "2f31c173c601c03b");
     expect(parseAtr(card.atr).protocols.map(({ t }) => t)).toEqual([1]);

@@ -13,9 +13,9 @@ export interface CardAnswer {
 }
 
 /**
- * A My Number card at APDU level, with real RSA keys. Files, secrets, security state and status words are those of the fact
- * sheet (jpki-card §2 and §9), its sources named at each rule; a rule without a source says so. It answers exactly what such a card
- * was seen to answer and refuses the rest: a card that says 9000 to everything is taken for another one by OpenSC.
+ * A My Number card at APDU level, with real RSA keys. Files, secrets, security state and status words are those of
+ * docs/reference/jpki-card.md, cited at each rule; what it decides without a source stands there in §9. It answers exactly what such a
+ * card was seen to answer and refuses the rest: a card that says 9000 to everything is taken for another one by OpenSC.
  */
 export class JpkiTestCard {
   readonly #personality: CardPersonality;
@@ -54,9 +54,9 @@ export class JpkiTestCard {
   /** One command APDU. */
   transmit(command: Uint8Array): CardAnswer {
     const parsed = parseShort(command);
-    // Extended length: what these cards do with it differs by family (jpki-updates §5), so this one refuses it.
+    // Extended length: what these cards do with it differs by family (jpki-card.md §1.3), so this one refuses it.
     if (parsed === undefined) return answer(0x6700);
-    // Secure messaging bits in CLA: 69FC (jpki-updates §4 extras).
+    // Secure messaging bits in CLA: 69FC (jpki-card.md §1.3).
     if (parsed.cla !== 0x80 && (parsed.cla & 0x0c) !== 0) return answer(0x69fc);
     switch ((parsed.cla << 8) | parsed.ins) {
       case 0x00a4:
@@ -74,7 +74,7 @@ export class JpkiTestCard {
       case 0x0084:
         return this.#challenge(parsed);
       default:
-        // GET DATA among them: OpenSC's probes 00CA and 00CB must get 6D00 (jpki-card §9.1). Other classes: 6E00 (ISO 7816-4 §5.4.1).
+        // GET DATA among them: OpenSC's probes 00CA and 00CB must get 6D00 (jpki-card.md §8.1). Other classes: 6E00 (ISO 7816-4).
         return answer(parsed.cla === 0x00 || parsed.cla === 0x80 ? 0x6d00 : 0x6e00);
     }
   }
@@ -82,14 +82,14 @@ export class JpkiTestCard {
   #select({ p1, p2, data, le }: ShortCommand): CardAnswer {
     if (p1 === 0x04) {
       if (data === undefined || data.length > 16) return answer(0x6700);
-      // JICSAP selects a DF by a prefix of its name too (jpki-card §1.2).
+      // JICSAP selects a DF by a prefix of its name too (jpki-card.md §2.1).
       const index = this.#personality.applications.findIndex(
         ({ aid }) => data.length <= aid.length && data.every((octet, i) => octet === aid[i]),
       );
       if (index < 0) return answer(0x6a82, [], think.select);
       // No source shows FCI from this card; everybody asks for none (P2 = 0C).
       if (p2 !== 0x0c) return answer(0x6a86);
-      // Selecting an application, also the same again, ends what was verified (jpki-card §2.2, §9.3).
+      // Selecting an application, also the same again, ends what was verified (jpki-card.md §4.4).
       this.#application = index;
       this.#file = -1;
       this.#verified.clear();
@@ -104,11 +104,11 @@ export class JpkiTestCard {
       return answer(0x9000, [], think.select);
     }
     if (p1 === 0x00) {
-      // SELECT MF: 6A86 after reset, 9000 without effect inside an application; by its id 3F00 it is not found (jpki-card §1.2).
+      // SELECT MF: 6A86 after reset, 9000 without effect inside an application; by its id 3F00 it is not found (jpki-card.md §2.1).
       if (data !== undefined) return answer(0x6a82);
       return answer(this.#application < 0 ? 0x6a86 : 0x9000);
     }
-    // P1 = 09 and others do not work (jpki-card §1.2).
+    // P1 = 09 and others do not work (jpki-card.md §2.1).
     return answer(0x6a86);
   }
 
@@ -116,20 +116,20 @@ export class JpkiTestCard {
     if (data !== undefined || le === undefined) return answer(0x6700);
     let offset = (p1 << 8) | p2;
     if ((p1 & 0x80) !== 0) {
-      // Short EF identifier in bits 5–1, bits 7 and 6 zero (ISO 7816-4 §11.3.2); it becomes the current file.
+      // Short EF identifier in bits 5–1, bits 7 and 6 zero (ISO 7816-4, READ BINARY); it becomes the current file.
       if ((p1 & 0x60) !== 0) return answer(0x6a86);
       if (this.#find(p1 & 0x1f) === undefined) return answer(0x6a82);
       this.#file = p1 & 0x1f;
       offset = p2;
     }
     const file = this.#find(this.#file);
-    // No current EF, and not a transparent one: ISO 7816-4 §11.3.2.5, no source for this card.
+    // No current EF, and not a transparent one: ISO 7816-4, READ BINARY; no source for this card.
     if (file === undefined) return answer(0x6986);
     if (file.kind !== "data") return answer(0x6981);
     if (file.read !== "free" && !file.read.anyOf.some((fid) => this.#verified.has(fid))) return answer(0x6982);
     if (offset >= file.bytes.length) return answer(0x6b00);
     const piece = file.bytes.subarray(offset, offset + le);
-    // Asked for more than there is: 6282 with what there is; Le 00 asks for "whatever there is" (jpki-card §2.4).
+    // Asked for more than there is: 6282 with what there is; Le 00 asks for "whatever there is" (jpki-card.md §2.2).
     return answer(piece.length < le && le !== 256 ? 0x6282 : 0x9000, piece, think.read);
   }
 
@@ -139,14 +139,14 @@ export class JpkiTestCard {
     const file = this.#find(sfi === 0 ? this.#file : sfi);
     if (file === undefined) return answer(sfi === 0 ? 0x6986 : 0x6a82);
     if (file.kind !== "records") return answer(0x6981);
-    // Only "record number P1"; several records at once: 6A81 (jpki-card §2.6).
+    // Only "record number P1"; several records at once: 6A81 (jpki-card.md §2.3).
     if ((p2 & 7) !== 4) return answer(0x6a81);
     const record = file.records[p1 - 1];
     if (record === undefined) return answer(0x6a83);
     return answer(0x9000, record.subarray(0, le), think.read);
   }
 
-  /** The secret that P2 names: 80 the current file, 80|sfi by short identifier (jpki-card §2.2). */
+  /** The secret that P2 names: 80 the current file, 80|sfi by short identifier (jpki-card.md §2.1). */
   #secret(p2: number): { file: SecretFile; state: { tries: number; value: Uint8Array | undefined } } | undefined {
     const fid = p2 === 0x80 ? this.#file : p2 & 0x1f;
     if ((p2 & 0xe0) !== 0x80) return undefined;
@@ -158,14 +158,14 @@ export class JpkiTestCard {
   #verify({ p1, p2, data, le }: ShortCommand): CardAnswer {
     if (p1 !== 0) return answer(0x6a86);
     const secret = this.#secret(p2);
-    // Reference data not found (ISO 7816-4 §11.6.6).
+    // Reference data not found (ISO 7816-4, VERIFY).
     if (secret === undefined) return answer(0x6a88);
     const { file, state } = secret;
     if (le !== undefined) return answer(0x6700);
-    // Case 1 asks for the counter and spends no try; never 9000, never 6984, or OpenSC gives the card up (jpki-card §9.2).
+    // Case 1 asks for the counter and spends no try; never 9000, never 6984, or OpenSC gives the card up (jpki-card.md §8.2).
     if (data === undefined) return answer(0x63c0 | state.tries);
     if (data.length > 16) return answer(0x6700);
-    // Blocked (jpki-updates §4: the exhausting try says 63C0, later ones 6984).
+    // Blocked (jpki-card.md §4.3: the exhausting try says 63C0, later ones 6984).
     if (state.tries === 0) return answer(0x6984, [], think.verify);
     if (state.value !== undefined && state.value.length === data.length && state.value.every((octet, i) => octet === data[i])) {
       state.tries = file.maxTries;
@@ -177,7 +177,7 @@ export class JpkiTestCard {
     return answer(0x63c0 | state.tries, [], think.verify);
   }
 
-  /** CHANGE REFERENCE DATA with the new secret only, after VERIFY of the same file (jpki-card §2.2). */
+  /** CHANGE REFERENCE DATA with the new secret only, after VERIFY of the same file (jpki-card.md §4.2). */
   #change({ p1, p2, data, le }: ShortCommand): CardAnswer {
     if (p1 !== 0x01) return answer(0x6a86);
     const secret = this.#secret(p2);
@@ -193,7 +193,7 @@ export class JpkiTestCard {
   }
 
   /**
-   * COMPUTE DIGITAL SIGNATURE with P1 = 00: PKCS#1 v1.5 padding of the given octets as they are (jpki-card §2.5). The other schemes one
+   * COMPUTE DIGITAL SIGNATURE with P1 = 00: PKCS#1 v1.5 padding of the given octets as they are (jpki-card.md §5). The other schemes one
    * source probed (P1 01…05) are refused like any unknown P1: nobody uses them, and a reader's consent screen could not read them.
    */
   #sign({ p1, p2, data, le }: ShortCommand): CardAnswer {
@@ -207,7 +207,7 @@ export class JpkiTestCard {
     return answer(0x9000, rawSignature(file, data), think.sign);
   }
 
-  /** GET CHALLENGE, 1…256 octets, at any level (jpki-card §2.5). Predictable on purpose: a test's bytes repeat. */
+  /** GET CHALLENGE, 1…256 octets, at any level (jpki-card.md §2.3). Predictable on purpose: a test's bytes repeat. */
   #challenge({ p1, p2, data, le }: ShortCommand): CardAnswer {
     if (p1 !== 0 || p2 !== 0) return answer(0x6a86);
     if (data !== undefined || le === undefined) return answer(0x6700);

@@ -21,7 +21,7 @@ export interface CardMaterial {
   readonly cardRecord: string;
 }
 
-/** AIDs of the My Number card's applications (jpki-card §1.1). */
+/** AIDs of the My Number card's applications (jpki-card.md §1.1). */
 export const aids = {
   jpki: fromHex("D392F000260100000001"),
   text: fromHex("D3921000310001010408"),
@@ -29,7 +29,7 @@ export const aids = {
   common: fromHex("D3921000310001010100"),
 } as const;
 
-/** Contact ATR reported for cards since 2019: TA1 = 13 (F 372, D 4), T=1 only, IFSC 251. */
+/** Contact ATR reported for cards since 2019: TA1 = 13 (F 372, D 4), T=1 only, IFSC 251 (jpki-card.md §1.2). */
 export const standardAtr = fromHex("3BDA13FF8131FB46801239 2F31C173C601C03B");
 
 const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -39,7 +39,7 @@ export function standardPersonality(material: CardMaterial): CardPersonality {
   return { atr: standardAtr, applications: [jpki(material), text(material), visual(), common(material)] };
 }
 
-/** jpki-card §2.1: which files, who may read them. */
+/** jpki-card.md §3.1: which files, who may read them. */
 function jpki(material: CardMaterial): CardApplication {
   const files: CardFile[] = [
     { kind: "data", fid: 0x0001, read: { anyOf: [0x001b] }, bytes: material.signCertificate },
@@ -56,20 +56,20 @@ function jpki(material: CardMaterial): CardApplication {
   return { name: "jpki", aid: aids.jpki, files };
 }
 
-/** jpki-card §3.1. The file with the My Number (0001) is not here: no lawful tool of this project reads it. */
+/** jpki-card.md §6.1. The file with the My Number (0001) is not here: no lawful tool of this project reads it. */
 function text(material: CardMaterial): CardApplication {
   const files: CardFile[] = [
     { kind: "data", fid: 0x0002, read: { anyOf: [0x0011, 0x0015] }, bytes: attributes(material.person) },
     { kind: "secret", fid: 0x0011, value: ascii(material.authPin), maxTries: 3, minLength: 4, maxLength: 4 },
     { kind: "secret", fid: 0x0012, maxTries: 0, minLength: 1, maxLength: 16 },
-    // 照合番号A is the My Number itself, so no value matches. 照合番号B has 10 tries (jpki-updates §4); A's 10 is by analogy.
+    // 照合番号A is the My Number itself, so no value matches. 照合番号B has 10 tries (jpki-card.md §4.1); A's 10 is by analogy.
     { kind: "secret", fid: 0x0014, maxTries: 10, minLength: 12, maxLength: 12 },
     { kind: "secret", fid: 0x0015, maxTries: 10, minLength: 14, maxLength: 14 },
   ];
   return { name: "text", aid: aids.text, files };
 }
 
-/** jpki-card §3.2: counters only. */
+/** jpki-card.md §6.2: counters only. */
 function visual(): CardApplication {
   const files: CardFile[] = [
     { kind: "secret", fid: 0x0012, maxTries: 10, minLength: 14, maxLength: 14 },
@@ -78,14 +78,14 @@ function visual(): CardApplication {
   return { name: "visual", aid: aids.visual, files };
 }
 
-/** jpki-card §3.3: one simple-TLV record. */
+/** jpki-card.md §6.3: one simple-TLV record. */
 function common(material: CardMaterial): CardApplication {
   const digits = ascii(material.cardRecord);
   if (digits.length !== 28) throw new RangeError("the card record has 28 digits");
   return { name: "common", aid: aids.common, files: [{ kind: "records", fid: 0x0001, records: [Uint8Array.of(0x01, 0x1c, ...digits)] }] };
 }
 
-/** FF20 { DF21 offsets, DF22 name, DF23 address, DF24 birth, DF25 sex } (jpki-card §3.1); tags of two octets, so not made with `write`'s. */
+/** FF20 { DF21 offsets, DF22 name, DF23 address, DF24 birth, DF25 sex } (jpki-card.md §6.1); tags of two octets, so not made with `write`'s. */
 function attributes({ name, address, birth, sex }: CardMaterial["person"]): Uint8Array {
   const two = (tag: number, content: Uint8Array): Uint8Array => Uint8Array.of(tag >> 8, ...write.tlv(tag & 0xff, content));
   const fields = [name, address, birth, sex].map((value, i) => two(0xdf22 + i, ascii(value)));

@@ -17,7 +17,7 @@ export function readApdu(text: string, context: Context): Uint8Array {
 
 /**
  * True when an APDU carries a secret: VERIFY (20, 21), CHANGE REFERENCE DATA (24, 25) and RESET RETRY COUNTER (2C, 2D) with data in
- * any class, and JICSAP's CHANGE KEY (CLA 8x INS 32) (ISO 7816-4 §11.5, jpki-card §2.2); also when ENVELOPE (C2, C3) carries one.
+ * any class, and JICSAP's CHANGE KEY (CLA 8x INS 32) (ISO 7816-4, jpki-card.md §4.2); also when ENVELOPE (C2, C3) carries one.
  * Five bytes are a header with P3 and no data.
  */
 export function carriesSecret(apdu: Uint8Array): boolean {
