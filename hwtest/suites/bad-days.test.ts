@@ -57,7 +57,7 @@ async function inkan(...argv: string[]): Promise<Ended & { readonly language: "j
     env: {},
     stdout: { write: (text: string) => (stdout += text) },
     stderr: { write: (text: string) => (stderr += text) },
-    stdin: (async function* () {})(),
+    stdin: { listen: () => () => undefined },
     onSignal: () => () => undefined,
     door: async () => ({
       listReaders: async () => ({ readers: [], facts: [] }),

@@ -25,6 +25,12 @@ async function prepare() {
   return false;
 }
 
+// Until the command has its own handlers (it then decides what an end means), a signal ends it with the contract's code.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
+  process.on(signal, () => {
+    if (process.listenerCount(signal) === 1) process.exit(130);
+  });
+
 if (await prepare()) {
   const { main } = await import(built.href);
   process.exitCode = await main(process.argv.slice(2));

@@ -18,6 +18,7 @@ import { Reader, systemClock, type ClosedReason } from "@inkan/sdk";
 import { LinkTransport, type ByteStream } from "@inkan/sdk/link";
 import { openJpki } from "@inkan/sdk/jpki";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { processInput } from "./cli/input.js";
 import { main, type World } from "./main.js";
 
 let folder: string;
@@ -47,7 +48,7 @@ function start(...argv: string[]): Running {
       },
     },
     stderr: { write: () => undefined },
-    stdin,
+    stdin: processInput(stdin as unknown as NodeJS.ReadStream),
     onSignal: (listener: () => void) => {
       interrupt = listener;
       return () => undefined;

@@ -1,5 +1,6 @@
 import { InkanError, Reader, type ReaderAddress, type TraceSink, type Transport } from "@inkan/sdk";
 import { main } from "../src/main.js";
+import type { Input } from "../src/cli/input.js";
 import type { World } from "../src/cli/world.js";
 
 /** How a run ended. */
@@ -30,7 +31,7 @@ export async function inkan(argv: readonly string[], outside: Outside = {}): Pro
     env: { LANG: "en_US.UTF-8", ...outside.env },
     stdout: { write: (text: string | Uint8Array) => (stdout += typeof text === "string" ? text : Buffer.from(text).toString("latin1")) },
     stderr: { write: (text: string | Uint8Array) => (stderr += String(text)) },
-    stdin: bytesOf(outside.stdin ?? ""),
+    stdin: inputOf(outside.stdin ?? ""),
     onSignal: () => () => undefined,
     door: async () => ({
       listReaders: async () => ({
@@ -61,6 +62,16 @@ export async function inkan(argv: readonly string[], outside: Outside = {}): Pro
   };
 }
 
-async function* bytesOf(text: string): AsyncGenerator<Uint8Array> {
-  if (text !== "") yield new TextEncoder().encode(text);
+/** Standard input that holds a text and ends. */
+function inputOf(text: string): Input {
+  return {
+    listen(listener) {
+      let open = true;
+      queueMicrotask(() => {
+        if (open && text !== "") listener(new TextEncoder().encode(text));
+        if (open) listener(undefined);
+      });
+      return () => void (open = false);
+    },
+  };
 }

@@ -18,6 +18,8 @@ export interface Context {
   readonly fingers: string | undefined;
   /** `--pin-stdin`: standard input is not the pad's. */
   readonly pinFromInput: boolean;
+  /** The face of the virtual reader that the verb wants; only the link can say everything and blink. */
+  face: "usb" | "link";
   /** Where exchanges are recorded when `--trace` was given. */
   trace: TraceSink | undefined;
   /** The reader in use, for the result. */

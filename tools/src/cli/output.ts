@@ -22,6 +22,8 @@ export class Output {
   readonly #err: Stream;
   readonly #manner: Manner;
   #progressShown = 0;
+  /** The picture at the end of a terminal's output, drawn again in place. */
+  #picture: readonly string[] = [];
 
   constructor(out: Stream, err: Stream, manner: Manner) {
     this.#out = out;
@@ -43,7 +45,30 @@ export class Output {
   line(text = ""): void {
     if (this.#manner.json) return;
     this.#clearProgress();
-    this.#out.write(`${text}\n`);
+    this.#out.write(`${this.#erasePicture()}${text}\n${this.#drawPicture()}`);
+  }
+
+  /** A picture below everything else, in place of the one before; stays where it is once `keep` is called. On a terminal only. */
+  picture(lines: readonly string[]): void {
+    // A line that wraps would not be found again.
+    if (!this.pictured || lines.some((line) => line.length > this.columns)) return;
+    this.#clearProgress();
+    const before = this.#erasePicture();
+    this.#picture = lines;
+    this.#out.write(before + this.#drawPicture());
+  }
+
+  /** Leaves the last picture standing; what follows goes below it. */
+  keepPicture(): void {
+    this.#picture = [];
+  }
+
+  #erasePicture(): string {
+    return this.#picture.length === 0 ? "" : `\x1b[${this.#picture.length}A\x1b[J`;
+  }
+
+  #drawPicture(): string {
+    return this.#picture.map((line) => `${line}\n`).join("");
   }
 
   /** The result itself as bytes (an export to a pipe). */

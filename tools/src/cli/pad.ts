@@ -47,26 +47,18 @@ export function drawPad(reader: VirtualReader, context: Context): () => void {
   const stopDrawing = reader.board.display.listen(draw);
   draw();
   stdin.setRawMode!(true);
-  const typed = stdin[Symbol.asyncIterator]();
-  let open = true;
-  const read = async (): Promise<void> => {
-    while (open) {
-      const { value, done } = await typed.next();
-      if (done === true || !open) return;
-      for (const byte of value) {
-        // In raw mode the terminal does not make a signal of it.
-        if (byte === interrupt) process.kill(process.pid, "SIGINT");
-        const key = keys.get(byte);
-        if (key !== undefined) reader.board.type([key]).catch(() => undefined);
-      }
-      value.fill(0);
+  const stopListening = stdin.listen((chunk) => {
+    for (const byte of chunk ?? []) {
+      // In raw mode the terminal does not make a signal of it.
+      if (byte === interrupt) process.kill(process.pid, "SIGINT");
+      const key = keys.get(byte);
+      if (key !== undefined) reader.board.type([key]).catch(() => undefined);
     }
-  };
-  read().catch(() => undefined);
+    chunk?.fill(0);
+  });
   return () => {
-    open = false;
     stopDrawing();
+    stopListening();
     stdin.setRawMode!(false);
-    void typed.return?.(undefined);
   };
 }

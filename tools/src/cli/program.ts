@@ -73,6 +73,8 @@ function prepare(command: Commander, language: Language, write: (text: string) =
     .configureOutput({ writeOut: write, writeErr: () => undefined })
     .configureHelp({
       showGlobalOptions: true,
+      optionDescription: ({ description, argChoices }) =>
+        argChoices === undefined ? description : `${description} (${argChoices.join(", ")})`,
       styleTitle: (title) => titles[title]?.[language] ?? title,
     });
 }

@@ -67,6 +67,7 @@ async function runVerb(
       force: options["force"] === true,
       fingers: text(options["fingers"]),
       pinFromInput: options["pinStdin"] === true || args.includes("-"),
+      face: "usb",
       trace: trace?.sink,
       reader: undefined,
     };

@@ -53,29 +53,31 @@ const MOST = 64;
  * @throws InkanError interrupted, deadline-passed
  */
 export async function readSecret(context: Context): Promise<Uint8Array<ArrayBuffer>> {
+  const { signal, world } = context;
+  signal.throwIfAborted();
   const line = new Uint8Array(MOST);
   let length = 0;
-  const aborted = new Promise<never>((_, reject) =>
-    context.signal.addEventListener("abort", () => reject(context.signal.reason as Error), { once: true }),
+  let settle!: (failure?: unknown) => void;
+  const whole = new Promise<void>(
+    (resolve, reject) => (settle = (failure) => (failure === undefined ? resolve() : reject(failure as Error))),
   );
-  aborted.catch(() => undefined);
-  const chunks = context.world.stdin[Symbol.asyncIterator]();
+  const aborted = (): void => settle(signal.reason);
+  signal.addEventListener("abort", aborted, { once: true });
+  const stop = world.stdin.listen((chunk) => {
+    if (chunk === undefined) return settle();
+    const end = chunk.findIndex((byte) => byte === 0x0a || byte === 0x0d);
+    const part = chunk.subarray(0, end < 0 ? chunk.length : end).subarray(0, MOST - length);
+    line.set(part, length);
+    length += part.length;
+    chunk.fill(0);
+    if (end >= 0) settle();
+  });
   try {
-    for (let ended = false; !ended; ) {
-      context.signal.throwIfAborted();
-      const next = await Promise.race([chunks.next(), aborted]);
-      if (next.done === true) break;
-      const end = next.value.findIndex((byte) => byte === 0x0a || byte === 0x0d);
-      const part = end < 0 ? next.value : next.value.subarray(0, end);
-      line.set(part.subarray(0, MOST - length), length);
-      length += Math.min(part.length, MOST - length);
-      next.value.fill(0);
-      ended = end >= 0;
-    }
+    await whole;
     return line.slice(0, length);
   } finally {
+    stop();
+    signal.removeEventListener("abort", aborted);
     line.fill(0);
-    // Not awaited: a generator waiting on a terminal would only end with the next key.
-    void chunks.return?.(undefined);
   }
 }

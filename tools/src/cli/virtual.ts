@@ -34,7 +34,7 @@ export function virtualDoor(context: Context): VirtualDoor {
       const bench = await loadBench(context.world);
       const person = personAtPad(context);
       const fingers = person ? false : (readFingers(context) ?? standardSecrets);
-      const opened = await bench.openVirtualReader({ pace: person ? "real" : "free", card: "standard", face: "usb", fingers });
+      const opened = await bench.openVirtualReader({ pace: person ? "real" : "free", card: "standard", face: context.face, fingers });
       const transport = await opened.transport();
       const leave = person ? drawPad(opened, context) : undefined;
       const close = async (): Promise<void> => {

@@ -1,6 +1,7 @@
 import type { openUri, listReaders } from "@inkan/sdk/node";
 import type * as Authority from "@inkan/hwtest/authority";
 import type * as Board from "@inkan/hwtest/board";
+import { processInput, type Input } from "./input.js";
 import type { Stream } from "./output.js";
 
 /** Everything outside that a run touches; tests bring their own. */
@@ -8,7 +9,7 @@ export interface World {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdout: Stream;
   readonly stderr: Stream;
-  readonly stdin: AsyncIterable<Uint8Array> & { readonly isTTY?: boolean; setRawMode?(raw: boolean): unknown };
+  readonly stdin: Input;
   /** Calls back on SIGINT, SIGTERM, SIGHUP until the answer is called. */
   onSignal(listener: (signal: "SIGINT" | "SIGTERM" | "SIGHUP") => void): () => void;
   /** The SDK's Node door, loaded when the first reader is wanted. */
@@ -30,7 +31,7 @@ export function processWorld(): World {
     env: process.env,
     stdout: process.stdout,
     stderr: process.stderr,
-    stdin: process.stdin,
+    stdin: processInput(process.stdin),
     onSignal(listener) {
       const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
       for (const signal of signals) process.on(signal, listener);

@@ -37,12 +37,24 @@ export async function run(context: Context, args: readonly string[]): Promise<Re
   }
 }
 
+/** All of standard input, one APDU a line. */
 async function readLines(context: Context): Promise<Uint8Array[]> {
-  let text = "";
+  const { signal, world } = context;
+  signal.throwIfAborted();
   const decoder = new TextDecoder();
-  for await (const chunk of context.world.stdin) {
-    text += decoder.decode(chunk, { stream: true });
-    chunk.fill(0);
+  let text = "";
+  let stop!: () => void;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+      stop = world.stdin.listen((chunk) => {
+        if (chunk === undefined) return resolve();
+        text += decoder.decode(chunk, { stream: true });
+        chunk.fill(0);
+      });
+    });
+  } finally {
+    stop();
   }
   return text
     .split(/\r?\n/)

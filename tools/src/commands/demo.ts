@@ -40,7 +40,7 @@ export async function run(context: Context, args: readonly string[], options: Op
     const show = (screen: Screen | undefined): void => {
       if (screen === undefined) return;
       output.document({ event: "screen", screen: place(screen.name) });
-      if (output.pictured) for (const line of drawn(pages(screen.pixels), output.columns)) output.line(line);
+      if (output.pictured) output.picture(drawn(pages(screen.pixels), output.columns));
     };
     const told = await tellStory({
       open: () => openVirtualReader({ pace: "free", card: "none", face }),
@@ -77,10 +77,13 @@ export async function run(context: Context, args: readonly string[], options: Op
     await files.write(place("trace.pcapng"), trace.toPcapng());
     for (const screen of screens.all) await files.write(place(screen.name), screen.png);
     await files.commit();
+    output.keepPicture();
     if (force) await clearOldScreens(folder, screens.all.length);
 
     output.line();
-    output.line(say(language, "demo.files", { folder, names: [...names, ...screens.all.map((screen) => screen.name)].join(" ") }));
+    output.line(
+      say(language, "demo.files", { folder, names: [...names, `screen-01…${String(screens.all.length).padStart(2, "0")}.png`].join(" ") }),
+    );
     output.line(say(language, "demo.test-material"));
     output.line(say(language, "demo.no-revocation"));
     output.line(say(language, "demo.openssl"));

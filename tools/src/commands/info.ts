@@ -7,6 +7,7 @@ import { say } from "../texts.js";
 /** `inkan info`: one reader in full. */
 export async function run(context: Context): Promise<Result> {
   const { language, output } = context;
+  context.face = "link";
   return withReader(context, async (reader) => {
     const identity = await reader.identify({ signal: context.signal });
     const imageHash = identity.imageHash === undefined ? undefined : hex(identity.imageHash);

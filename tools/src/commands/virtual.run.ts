@@ -1,12 +1,11 @@
 import { existsSync } from "node:fs";
-import { createInterface } from "node:readline";
-import { Readable } from "node:stream";
 import { systemClock } from "@inkan/sdk";
 import type { BoardEvent } from "@inkan/hwtest/board";
 import type { Context } from "../cli/context.js";
 import { stop } from "../cli/failure.js";
 import { readInput, writeOutput } from "../cli/files.js";
 import { readFingers } from "../cli/fingers.js";
+import { eachLine } from "../cli/input.js";
 import { refuseTaken } from "../cli/link-name.js";
 import type { Options, Result } from "../cli/verb.js";
 import { loadBench } from "../cli/virtual.js";
@@ -65,21 +64,20 @@ async function untilEnd(context: Context, bench: Bench, detached: boolean): Prom
   const orphaned = async (): Promise<void> => {
     while (!either.aborted && process.ppid === parent) await systemClock.sleep(PARENT_MS, either).catch(() => undefined);
   };
-  const input = createInterface({ input: Readable.from(context.world.stdin) });
-  const quit = new Promise<void>((resolve) => {
-    let turn = Promise.resolve();
-    // One line after the other; the end of the input is no order.
-    input.on("line", (line) => {
-      turn = turn.then(async () => {
-        if ((await benchLine(line, bench, context)) === "quit") resolve();
-      });
+  let quit!: () => void;
+  const asked = new Promise<void>((resolve) => (quit = resolve));
+  let turn = Promise.resolve();
+  // One line after the other; the end of the input is no order.
+  const stopListening = eachLine(context.world.stdin, (line) => {
+    turn = turn.then(async () => {
+      if ((await benchLine(line, bench, context)) === "quit") quit();
     });
   });
   try {
-    await Promise.race([aborted, quit, ...(detached ? [] : [orphaned()])]);
+    await Promise.race([aborted, asked, ...(detached ? [] : [orphaned()])]);
   } finally {
     ended.abort();
-    input.close();
+    stopListening();
   }
   // A signal is the proper end here; a deadline is not.
   if (context.signal.aborted && (context.signal.reason as { code?: string }).code !== "interrupted") throw context.signal.reason;
