@@ -5,7 +5,7 @@ export interface CompactTlv {
   readonly value: Uint8Array;
 }
 
-/** Historical bytes (ISO/IEC 7816-4 §8.1.1) in words. */
+/** Historical bytes (ISO/IEC 7816-4:2005 §8.1.1) in words. */
 export interface HistoricalBytes {
   /** At most 15 bytes. */
   readonly bytes: Uint8Array;

@@ -1,6 +1,6 @@
 import { Iso7816Error } from "./error.js";
 
-/** One BER-TLV data object (ISO/IEC 7816-4 §5.2.2). */
+/** One BER-TLV data object (ISO/IEC 7816-4:2005 §5.2.2). */
 export interface Tlv {
   /** The tag's bytes as one number, e.g. 0x7F49. */
   readonly tag: number;

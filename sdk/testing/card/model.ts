@@ -3,7 +3,7 @@ import type { KeyObject } from "node:crypto";
 /** Who may read a file. */
 export type ReadRule = "free" | { readonly anyOf: readonly number[] };
 
-/** A transparent file (ISO 7816-4 §7.2). */
+/** A transparent file (ISO 7816-4). */
 export interface DataFile {
   readonly kind: "data";
   readonly fid: number;
