@@ -4,8 +4,12 @@ import { join } from "node:path";
 import { standardMaterial } from "@inkan/hwtest/authority";
 import { JpkiTestCard } from "@inkan/sdk/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { listReaders, openUri } from "@inkan/sdk/node";
+import type { World } from "./main.js";
 import { FakeReader } from "../testing/fake-reader.js";
 import { inkan, type Ended } from "../testing/run.js";
+
+type SerialPortLike = Awaited<ReturnType<NonNullable<NonNullable<Parameters<typeof openUri>[1]>["serialBinding"]>["open"]>>;
 
 const material = standardMaterial();
 let folder: string;
@@ -178,6 +182,49 @@ describe("the card", () => {
     reader = new FakeReader(JpkiTestCard.standard(material));
     reader.reflex = (command) => (command.name === "XfrBlock" ? (reader.unplug(), false) : undefined);
     expect((await withReader(["cert", "list", "--json"])).last).toMatchObject({ error: { code: "reader-unplugged", exit: 3 } });
+  });
+});
+
+describe("the port", () => {
+  const door = (open: () => Promise<SerialPortLike>) => async () => ({
+    listReaders,
+    openUri: (uri: string, options: object) => openUri(uri, { ...options, serialBinding: { list: async () => [], open } }),
+  });
+  const through = (open: () => Promise<SerialPortLike>, ...argv: string[]): Promise<Ended> =>
+    inkan(["card", "info", "--reader", "serial:/dev/ttyACM9", "--json", ...argv], {
+      world: { door: door(open) } as unknown as Partial<World>,
+    });
+  const failing = (message: string) => () => Promise.reject(new Error(message));
+
+  test.each([
+    ["Error Resource temporarily unavailable Cannot lock port", "port-in-use", 7],
+    ["Error: Permission denied, cannot open /dev/ttyACM9", "permission-denied", 8],
+    ["Error: No such file or directory, cannot open /dev/ttyACM9", "port-missing", 7],
+  ])("%s", async (message, code, exit) => {
+    for (const language of ["ja", "en"]) {
+      const ended = await through(failing(message), "--lang", language);
+      expect(ended.last).toMatchObject({ error: { code, exit, message: expect.stringContaining("/dev/ttyACM9") } });
+    }
+  });
+
+  test("garbage: what answers is no reader of ours", { timeout: 60_000 }, async () => {
+    let isOpen = true;
+    const noise = Buffer.from("login: \r\nPassword: \0\u0007\0");
+    const port: SerialPortLike = {
+      get isOpen() {
+        return isOpen;
+      },
+      read: async (buffer) => {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        if (!isOpen) throw Object.assign(new Error("canceled"), { canceled: true });
+        return { bytesRead: noise.copy(buffer) };
+      },
+      write: async () => undefined,
+      set: async () => undefined,
+      close: async () => void (isOpen = false),
+    };
+    expect((await through(async () => port)).last).toMatchObject({ error: { code: "port-garbage", exit: 7 } });
+    expect(isOpen).toBe(false);
   });
 });
 
