@@ -1,6 +1,7 @@
 import { printCardPio } from "../src/pio/index.js";
 import { printGlyphs, printTexts, printWords } from "../src/product/print-front.js";
 import { referenceProduct } from "../src/product/product.js";
+import { printErrors, printWireReference } from "./print-reference.js";
 import { printBoard, printProduct, printWire } from "./print-wire.js";
 
 /** One printed file: path from device-proto's folder, and its text. */
@@ -19,5 +20,7 @@ export function printed(): readonly Printed[] {
     { path: "firmware/gen/texts_gen.h", text: printTexts() },
     { path: "firmware/gen/glyphs_gen.h", text: printGlyphs() },
     { path: "firmware/gen/words_gen.h", text: printWords() },
+    { path: "../docs/reference/errors.md", text: printErrors() },
+    { path: "../docs/reference/wire.md", text: printWireReference() },
   ];
 }
