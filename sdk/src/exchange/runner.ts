@@ -25,16 +25,19 @@ export class Exchange {
   readonly #transport: Transport;
   readonly #clock: Clock;
   readonly #recorder: Recorder | undefined;
+  readonly #onAnswer: ((answer: Answer) => void) | undefined;
   readonly #queue = new Queue();
   #state: ExchangeState = initialExchange;
   #caller: Caller | undefined;
   #cancelTimer: (() => void) | undefined;
   #armedFor: number | undefined;
 
-  constructor(transport: Transport, clock: Clock, recorder?: Recorder) {
+  /** `onAnswer` hears of each answer a command ends with, before the caller does and in order with what else the transport brings. */
+  constructor(transport: Transport, clock: Clock, recorder?: Recorder, onAnswer?: (answer: Answer) => void) {
     this.#transport = transport;
     this.#clock = clock;
     this.#recorder = recorder;
+    this.#onAnswer = onAnswer;
     transport.onMessage = (message) => this.#receive(message);
     void transport.closed.then((reason) => {
       const failure = closedFailure(reason, undefined);
@@ -114,8 +117,10 @@ export class Exchange {
           this.#transport.abort(output.slot, output.sequence).catch(() => undefined);
           break;
         case "settle":
-          if ("answer" in output) this.#caller?.resolve(output.answer);
-          else this.#caller?.reject(errorOf(output.failure));
+          if ("answer" in output) {
+            this.#onAnswer?.(output.answer);
+            this.#caller?.resolve(output.answer);
+          } else this.#caller?.reject(errorOf(output.failure));
           break;
         case "report":
           this.#recorder?.note(output.text);

@@ -8,8 +8,9 @@ import { modifyBlock, type PinModifyTemplate, type PinVerifyTemplate, verifyBloc
 
 /** How long and how interruptibly to wait. */
 export interface CallOptions {
+  /** Ends the call wherever it is, waiting for its turn included. */
   readonly signal?: AbortSignal;
-  /** Longest time for the whole call, ms. */
+  /** Longest time for each message to the reader, ms. Counts from its turn: the wait for commands before it is not in it. */
   readonly timeoutMs?: number;
 }
 

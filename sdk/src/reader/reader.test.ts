@@ -100,6 +100,70 @@ describe("card", () => {
     await clock.run(reader.close());
   });
 
+  test("the time for a card and its power-on is one time", async () => {
+    let abortedAt = 0;
+    const slow = { afterMs: 20_000, message: new Uint8Array(0) };
+    const transport = fake({
+      reflex: (command, polite) => (command.name === "IccPowerOn" ? [slow, ...polite()] : polite()),
+    });
+    transport.abort = async () => void (abortedAt = clock.now());
+    const reader = await open(transport);
+    const began = clock.now();
+    const connecting = reader.connect({ waitForCard: true, timeoutMs: 5000 });
+    connecting.catch(() => undefined);
+    await clock.advance(4000);
+    transport.insert(card());
+    expect(await codeOf(connecting)).toBe("deadline-passed");
+    expect(abortedAt - began).toBe(5000);
+    await clock.run(reader.close());
+  });
+
+  test("a card that is pulled in the moment it answers is not connected, and the reader knows that the slot is empty", async () => {
+    const transport: FakeReader = fake({
+      card: card(),
+      reflex: (command, polite) => {
+        if (command.name !== "IccPowerOn") return polite();
+        // answer and notice in one chunk of the line
+        queueMicrotask(() => {
+          transport.onMessage?.(polite()[0]!.message);
+          transport.remove();
+        });
+        return [];
+      },
+    });
+    const reader = await open(transport);
+    const events: string[] = [];
+    reader.events.on((event) => events.push(event.type));
+    expect(await codeOf(reader.connect())).toBe("card-pulled");
+    expect(events).toEqual(["card-removed"]);
+    await clock.run(reader.close());
+  });
+
+  test("polling ends with the reader, also when a question is in flight, and never doubles", async () => {
+    let silent = false;
+    const transport = fake({ notifies: false, reflex: (_, polite) => (silent ? [] : polite()) });
+    const reader = await open(transport);
+    const off = reader.events.on(() => undefined);
+    silent = true;
+    await clock.advance(400);
+    off();
+    reader.events.on(() => undefined);
+    transport.vanish();
+    await clock.advance(10_000);
+    expect(clock.pending).toBe(0);
+    await clock.run(reader.close());
+    const other = fake({ notifies: false, reflex: (command, polite) => (command.name === "Abort" || !silent ? polite() : []) });
+    silent = false;
+    const second = await open(other);
+    second.events.on(() => undefined);
+    silent = true;
+    await clock.advance(400);
+    const closing = second.close();
+    await clock.run(closing);
+    await clock.advance(10_000);
+    expect(clock.pending).toBe(0);
+  });
+
   test("long thinking is carried by time extensions", async () => {
     const reader = await open(fake({ card: card(() => ok, 100_000) }));
     const connected = await clock.run(reader.connect());

@@ -67,7 +67,8 @@ export class Reader implements AsyncDisposable {
     this.#clock = options.clock ?? systemClock;
     const recorder = options.trace ? new Recorder(options.trace, this.#clock) : undefined;
     this.events = new ReaderEvents((wanted) => this.#poll(wanted && transport.notifies === false));
-    this.#exchange = new Exchange(transport, this.#clock, recorder);
+    // at the moment the answer comes, not a microtask later: a notice right behind it tells what happened after it
+    this.#exchange = new Exchange(transport, this.#clock, recorder, (answer) => this.#saw(answer.icc !== "absent"));
     transport.onNotice = (notice) => {
       recorder?.notice(notice);
       this.#notice(notice);
@@ -75,7 +76,7 @@ export class Reader implements AsyncDisposable {
     if (recorder) transport.onEvent = (event) => recorder.transportEvent(event);
     void transport.closed.then((reason) => {
       this.#closed = true;
-      this.#stopPolling?.();
+      this.#poll(false);
       const { code, details } = closedFailure(reason, undefined);
       this.#card?.detach(new InkanError(code, details));
       this.events.emit({ type: "closed", reason });
@@ -123,12 +124,18 @@ export class Reader implements AsyncDisposable {
     if (this.#connecting || this.#card?.active)
       throw new InkanError("usage", { detail: "a card is connected already; disconnect it first" });
     this.#connecting = true;
+    const until = options.timeoutMs === undefined ? Infinity : this.#clock.now() + options.timeoutMs;
     try {
-      if (options.waitForCard) await this.#waitForCard(options);
+      if (options.waitForCard) await this.#waitForCard(until, options.signal);
       // 0 = automatic voltage selection where the reader claims it (dwFeatures bit 3), else 5 V first
       const select = (this.#transport.features ?? ccidClaims.dwFeatures) & 0x08 ? 0 : 1;
-      const answer = await this.#run("IccPowerOn", [select, 0, 0], none, { timeoutMs: POWER_MS, ...options });
+      const answer = await this.#run("IccPowerOn", [select, 0, 0], none, {
+        timeoutMs: Math.min(options.timeoutMs ?? POWER_MS, Math.max(1, until - this.#clock.now())),
+        ...(options.signal && { signal: options.signal }),
+      });
       if (answer.status !== "ok") throw this.#failure(answer, false);
+      // pulled right after it answered: the notice came before anybody could hold the card
+      if (this.#present === false) throw new InkanError("card-pulled");
       const card = new Card(this.#port(), answer.data);
       this.#card = card;
       return card;
@@ -148,7 +155,7 @@ export class Reader implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    this.#stopPolling?.();
+    this.#poll(false);
     try {
       if (!this.#closed) {
         this.#exchange.flush();
@@ -188,12 +195,7 @@ export class Reader implements AsyncDisposable {
     options: CallOptions & { readonly timeoutMs: number },
   ): Promise<Answer> {
     const { timeoutMs, signal } = options;
-    const answer = await this.#exchange.run(
-      { name, slot: 0, specific, data, timeoutMs, silenceMs: Math.min(SILENCE_MS, timeoutMs) },
-      signal,
-    );
-    this.#saw(answer.icc !== "absent");
-    return answer;
+    return this.#exchange.run({ name, slot: 0, specific, data, timeoutMs, silenceMs: Math.min(SILENCE_MS, timeoutMs) }, signal);
   }
 
   /** RDR_to_PC_NotifySlotChange: two bits per slot, bit 0 present, bit 1 changed since the last one (CCID 1.1 §6.3.1). */
@@ -217,9 +219,7 @@ export class Reader implements AsyncDisposable {
     this.events.emit({ type: present ? "card-inserted" : "card-removed" });
   }
 
-  async #waitForCard(options: ConnectOptions): Promise<void> {
-    const { signal, timeoutMs } = options;
-    const until = timeoutMs === undefined ? Infinity : this.#clock.now() + timeoutMs;
+  async #waitForCard(until: number, signal: AbortSignal | undefined): Promise<void> {
     const every = this.#transport.notifies === false ? POLL_MS : POLL_BESIDE_NOTICES_MS;
     while ((await this.slotStatus(signal ? { signal } : {})) === "absent") {
       const rest = until - this.#clock.now();
@@ -249,15 +249,21 @@ export class Reader implements AsyncDisposable {
     this.#stopPolling?.();
     this.#stopPolling = undefined;
     if (!wanted || this.#closed) return;
-    const next = (): (() => void) =>
-      startTimer(this.#clock, POLL_MS, () => {
-        const again = (): void => {
-          if (this.#stopPolling) this.#stopPolling = next();
-        };
-        // a command in flight brings the slot's state itself
-        if (this.#exchange.busy) again();
-        else this.slotStatus().then(again, again);
-      });
-    this.#stopPolling = next();
+    // a question may be in flight when polling stops, and when it starts again: each run knows for itself that it is over
+    let over = false;
+    let cancel: () => void;
+    const again = (): void => {
+      if (!over) cancel = startTimer(this.#clock, POLL_MS, ask);
+    };
+    const ask = (): void => {
+      // a command in flight brings the slot's state itself
+      if (this.#exchange.busy) again();
+      else this.slotStatus().then(again, again);
+    };
+    this.#stopPolling = () => {
+      over = true;
+      cancel();
+    };
+    again();
   }
 }
