@@ -82,8 +82,12 @@ async function carryChained(apdu: Uint8Array, maxData: number, send: SendBlock):
 
 /** T=0 at TPDU level: APDU to TPDU (ISO/IEC 7816-3 §12.2), with GET RESPONSE after 61xx and the right Le after 6Cxx. */
 async function carryT0(bytes: Uint8Array, send: SendBlock): Promise<ResponseApdu> {
-  const apdu = CommandApdu.parse(bytes);
-  const { cla, ins, p1, p2, data, ne = 0 } = apdu;
+  const apdu = parseCommand(bytes);
+  const { cla, ins, p1, p2, ne = 0 } = apdu;
+  // the APDU's own bytes: the parsed copy may be a secret, and nobody would wipe it
+  const at = apdu.case.endsWith("E") ? 7 : 5;
+  const data = bytes.subarray(at, at + apdu.data.length);
+  apdu.data.fill(0);
   if (data.length > 255) throw new InkanError("unsupported", { detail: "more than 255 bytes of data with T=0" });
   const transfer = async (header: readonly number[], body: Uint8Array): Promise<ResponseApdu> => {
     const tpdu = new Uint8Array(5 + body.length);
@@ -130,10 +134,18 @@ async function carryT0(bytes: Uint8Array, send: SendBlock): Promise<ResponseApdu
 }
 
 function parse(bytes: Uint8Array): ResponseApdu {
+  return named("protocol", () => ResponseApdu.parse(bytes));
+}
+
+function parseCommand(bytes: Uint8Array): CommandApdu {
+  return named("usage", () => CommandApdu.parse(bytes));
+}
+
+function named<T>(code: "protocol" | "usage", read: () => T): T {
   try {
-    return ResponseApdu.parse(bytes);
+    return read();
   } catch (error) {
     if (!(error instanceof Iso7816Error)) throw error;
-    throw new InkanError("protocol", { detail: error.message }, { cause: error });
+    throw new InkanError(code, { detail: error.message }, { cause: error });
   }
 }

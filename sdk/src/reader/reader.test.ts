@@ -248,6 +248,11 @@ describe("card", () => {
     expect(await codeOf(Reader.open(transport, { clock, timeoutMs: 500 }))).toBe("deadline-passed");
     expect(await transport.closed).toBe("closed");
   });
+
+  test("why a reader could not be opened is said even when it cannot be given back either", async () => {
+    const release = async (): Promise<void> => Promise.reject(new Error("no way back"));
+    expect(await codeOf(Reader.open(fake({ reflex: () => [] }), { clock, timeoutMs: 500, release }))).toBe("deadline-passed");
+  });
 });
 
 describe("PIN pad", () => {
@@ -348,8 +353,21 @@ describe("levels", () => {
     expect(hex((await clock.run(connected.transmit(unhex("00b0000000")))).toBytes())).toBe("0102039000");
     expect(hex((await clock.run(connected.transmit(unhex("00a4040c02112200")))).toBytes())).toBe("6f038401aa9000");
     inside.seen.length = 0;
-    expect((await clock.run(connected.transmit(Uint8Array.of(0, 0x20, 0, 0x80, 4, ...typed)))).sw).toBe(0x6c04);
+    const copies: Uint8Array[] = [];
+    const { parse } = CommandApdu;
+    CommandApdu.parse = (bytes) => {
+      const parsed = parse.call(CommandApdu, bytes);
+      copies.push(parsed.data);
+      return parsed;
+    };
+    try {
+      expect((await clock.run(connected.transmit(Uint8Array.of(0, 0x20, 0, 0x80, 4, ...typed)))).sw).toBe(0x6c04);
+    } finally {
+      CommandApdu.parse = parse;
+    }
     expect(inside.seen.length).toBe(1);
+    expect(copies.map(hex), "the copy of the secret").toEqual(["00000000"]);
+    expect(await codeOf(connected.transmit(unhex("00a4040c05112233")))).toBe("usage");
     await clock.run(reader.close());
   });
 

@@ -90,7 +90,8 @@ export class Reader implements AsyncDisposable {
       await reader.slotStatus({ timeoutMs: options.timeoutMs ?? STATUS_MS });
       return reader;
     } catch (error) {
-      await reader.close();
+      // why it could not be opened counts, not what giving it back said on top
+      await reader.close().catch(() => undefined);
       throw error;
     }
   }
