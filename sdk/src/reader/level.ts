@@ -85,8 +85,8 @@ async function carryT0(bytes: Uint8Array, send: SendBlock): Promise<ResponseApdu
   const apdu = parseCommand(bytes);
   const { cla, ins, p1, p2, ne = 0 } = apdu;
   // the APDU's own bytes: the parsed copy may be a secret, and nobody would wipe it
-  const at = apdu.case.endsWith("E") ? 7 : 5;
-  const data = bytes.subarray(at, at + apdu.data.length);
+  const start = apdu.case.endsWith("E") ? 7 : 5;
+  const data = bytes.subarray(start, start + apdu.data.length);
   apdu.data.fill(0);
   if (data.length > 255) throw new InkanError("unsupported", { detail: "more than 255 bytes of data with T=0" });
   const transfer = async (header: readonly number[], body: Uint8Array): Promise<ResponseApdu> => {
