@@ -81,6 +81,17 @@ describe("a port through any binding", () => {
     expect(port.isOpen).toBe(false);
   });
 
+  test("closes although the device takes no bytes any more", async () => {
+    const port = new FakePort();
+    port.write = () => new Promise(() => undefined);
+    const stream = await serialStream("/dev/ttyACM0", { binding: bindingOf(port) });
+    void stream.write(Uint8Array.of(1));
+    const began = performance.now();
+    await stream.close();
+    expect(performance.now() - began).toBeLessThan(4_000);
+    expect(port.isOpen).toBe(false);
+  });
+
   test("the link's bye still goes out at close", async () => {
     const clock = new FakeClock();
     const port = new FakePort();
@@ -128,11 +139,13 @@ while True:
     while data:
         data = data[os.write(master, data):]
 `;
+/** One that reads nothing. */
+const deaf = echo.slice(0, echo.indexOf("while True")) + "threading.Event().wait()\n";
 const python = spawnSync("python3", ["--version"]).status === 0;
 
 describe.skipIf(!python || process.platform === "win32")("a real terminal (needs python3)", () => {
-  const open = async (): Promise<{ path: string; end(): void }> => {
-    const child = spawn("python3", ["-c", echo], { stdio: ["pipe", "pipe", "inherit"] });
+  const open = async (program = echo): Promise<{ path: string; end(): void }> => {
+    const child = spawn("python3", ["-c", program], { stdio: ["pipe", "pipe", "inherit"] });
     const [line] = (await once(child.stdout, "data")) as [Buffer];
     return { path: line.toString().trim(), end: () => void child.stdin.end() };
   };
@@ -159,6 +172,17 @@ describe.skipIf(!python || process.platform === "win32")("a real terminal (needs
     expect(Buffer.compare(got, sent)).toBe(0);
     await stream.close();
     expect(await stream.closed).toBe("closed");
+    const again = await serialStream(path);
+    await again.close();
+    end();
+  });
+
+  test("the other end is deaf: the port is given back, whatever was left to write", async () => {
+    const { path, end } = await open(deaf);
+    const stream = await serialStream(path);
+    const writing = stream.write(new Uint8Array(1 << 20));
+    await stream.close();
+    await writing;
     const again = await serialStream(path);
     await again.close();
     end();

@@ -1,6 +1,7 @@
 import type { ByteStream } from "../byte-stream.js";
 import type { ClosedReason } from "../transport.js";
 import { openFailure, platformBinding, type SerialBindingLike, type SerialPortLike } from "./binding.js";
+import { lastWords } from "./last-words.js";
 import { openTty } from "./tty.js";
 
 /** Options of {@link serialStream}. */
@@ -80,7 +81,7 @@ class PortStream implements ByteStream {
 
   async close(): Promise<void> {
     // what was written last (the link's bye) still goes out
-    if (!this.#closing) await Promise.race([this.#writing, this.closed]);
+    if (!this.#closing) await lastWords(Promise.race([this.#writing, this.closed]));
     await this.#end("closed");
   }
 

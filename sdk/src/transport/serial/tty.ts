@@ -3,6 +3,7 @@ import { isatty, ReadStream } from "node:tty";
 import type { ByteStream } from "../byte-stream.js";
 import type { ClosedReason } from "../transport.js";
 import type { SerialPortLike } from "./binding.js";
+import { lastWords } from "./last-words.js";
 
 /** One read may bring this much, bytes. */
 const READ = 65_536;
@@ -85,7 +86,7 @@ class TtyStream implements ByteStream {
   }
 
   async close(): Promise<void> {
-    if (!this.#closing && this.#writing) await Promise.race([this.#writing, this.closed]);
+    if (!this.#closing && this.#writing) await lastWords(Promise.race([this.#writing, this.closed]));
     await this.#end("closed");
   }
 
