@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import { InkanError, abortError } from "../errors.js";
 import type { HashName } from "../signing/signer.js";
@@ -33,17 +33,20 @@ const sliceMs = 8;
 /**
  * Hashes a file of any size with several algorithms in one pass. Reads synchronously into one reused buffer and yields to the event
  * loop between slices: a stream pipeline of the same hashes reaches only 60 to 90 % of this (it is within 5 % of `openssl dgst`).
- * Memory stays at one buffer. A file that changes while it is read is refused, because no digest would be of a document anyone saw.
+ * Memory stays at one buffer. A file that changes while it is read is refused, because no digest would be of a document anyone saw; so is
+ * what is no regular file: a pipe or a terminal cannot be read a second time, and reading it would hold up the whole program.
  *
  * Throws `InkanError` `file-unreadable`, or the signal's meaning when aborted. Algorithms not asked for are absent in the result.
  */
 export async function hashFile(path: string, algorithms: readonly HashName[], options: HashFileOptions = {}): Promise<FileDigests> {
   const { signal, onProgress } = options;
   stopIfAborted(signal);
-  const fd = attempt(path, () => openSync(path, "r"));
+  // non-blocking, since opening a pipe would wait for its writer, and nothing else would run meanwhile; regular files do not care
+  const fd = attempt(path, () => openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)));
   try {
     const before = attempt(path, () => fstatSync(fd, { bigint: true }));
     if (before.isDirectory()) throw new InkanError("file-unreadable", { path, reason: "EISDIR" });
+    if (!before.isFile()) throw new InkanError("file-unreadable", { path, reason: "not a regular file" });
     const total = Number(before.size);
     const hashes = [...new Set(algorithms)].map((name) => ({ name, hash: createHash(name) }));
     const buffer = Buffer.allocUnsafeSlow(readLength);
@@ -61,7 +64,7 @@ export async function hashFile(path: string, algorithms: readonly HashName[], op
       yielded = performance.now();
     }
     const after = attempt(path, () => fstatSync(fd, { bigint: true }));
-    const changed = before.isFile() && (after.size !== before.size || after.mtimeNs !== before.mtimeNs || BigInt(size) !== before.size);
+    const changed = after.size !== before.size || after.mtimeNs !== before.mtimeNs || BigInt(size) !== before.size;
     if (changed) throw new InkanError("file-unreadable", { path, reason: "changed while it was read" });
     onProgress?.({ done: size, total });
     const digests = Object.fromEntries(hashes.map(({ name, hash }) => [name, new Uint8Array(hash.digest())])) as Record<

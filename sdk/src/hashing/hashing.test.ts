@@ -1,3 +1,4 @@
+import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { appendFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -89,6 +90,25 @@ describe("hashFile", () => {
         },
       });
       await expect(hashing).rejects.toMatchObject({ code: "file-unreadable" });
+    }
+  });
+
+  test.skipIf(process.platform === "win32")("a pipe or a device is refused at once, and nobody waits for its writer", async () => {
+    const path = join(folder, "pipe");
+    execFileSync("mkfifo", [path]);
+    // in a program of its own: where it waits, this one would wait, too
+    const program = `import { openSync } from "node:fs"; setTimeout(() => openSync(process.argv[1], "w"), 3000);`;
+    const writer = spawn(process.execPath, ["--input-type=module", "-e", program, path], { stdio: "ignore" });
+    try {
+      const began = performance.now();
+      for (const name of [path, "/dev/zero"])
+        await expect(hashFile(name, ["sha256"])).rejects.toMatchObject({
+          code: "file-unreadable",
+          details: { path: name, reason: "not a regular file" },
+        });
+      expect(performance.now() - began).toBeLessThan(2000);
+    } finally {
+      writer.kill();
     }
   });
 
