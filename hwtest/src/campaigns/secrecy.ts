@@ -212,10 +212,11 @@ function firstDifference(a: readonly string[], b: readonly string[]): string | u
 
 /**
  * Every leaf of a model's state by its path; arrays of bytes are one leaf. Left out: the slot's record of the card, which knows its own
- * secret, and the moments at which wires changed last (the keys the person pressed, as the world saw them; no register shows them).
+ * secret, the moments at which wires changed last (the keys the person pressed, as the world saw them; no register shows them), and how
+ * many pages the person saw change (the letter in the chooser's cell; what the panel holds at the end is compared).
  */
 function leaves(value: unknown, path: string, into: Record<string, string>): void {
-  if (path === "slot.card" || /^pio\d\.changedNs$/.test(path)) return;
+  if (path === "slot.card" || path === "display.revision" || /^pio\d\.changedNs$/.test(path)) return;
   if (ArrayBuffer.isView(value)) into[path] = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("hex");
   else if (value !== null && typeof value === "object")
     for (const [key, part] of Object.entries(value)) leaves(part, `${path}.${key}`, into);
