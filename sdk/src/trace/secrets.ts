@@ -6,16 +6,19 @@ const header = 10;
 type Range = readonly [offset: number, length: number];
 
 /**
- * Where a command APDU carries a secret: the data of VERIFY 20, CHANGE REFERENCE DATA 24 and RESET RETRY COUNTER 2C in any class
- * (chaining, channels and secure messaging change the class, not the instruction), and of JICSAP's CHANGE KEY `80 32`. `undefined` when nothing.
+ * VERIFY 20 21, CHANGE REFERENCE DATA 24 25, RESET RETRY COUNTER 2C 2D, 32, which Japanese cards use for both, and ENVELOPE C2 C3,
+ * which may hold any of them; in any class (chaining, channels and secure messaging change the class, not the instruction).
  */
+export const secretInstructions: ReadonlySet<number> = new Set([0x20, 0x21, 0x24, 0x25, 0x2c, 0x2d, 0x32, 0xc2, 0xc3]);
+
+/** Where a command APDU carries a secret: the data of the instructions that carry one, see `secretInstructions`. `undefined` when nothing. */
 export function secretInApdu(apdu: Uint8Array): Range | undefined {
   // Up to five octets are a header with at most a length: the question for the tries left has no secret.
   return carriesSecret(apdu) && apdu.length > 5 ? [5, apdu.length - 5] : undefined;
 }
 
-function carriesSecret([cla, ins]: Uint8Array): boolean {
-  return ins === 0x20 || ins === 0x21 || ins === 0x24 || ins === 0x25 || ins === 0x2c || ins === 0x2d || (cla === 0x80 && ins === 0x32);
+function carriesSecret([, ins]: Uint8Array): boolean {
+  return ins !== undefined && secretInstructions.has(ins);
 }
 
 /**

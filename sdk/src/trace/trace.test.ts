@@ -44,6 +44,8 @@ describe("TraceRecorder", () => {
     ["VERIFY with extended length", "ccid", [xfr("00200080000004" + "4a4b4c4d")]],
     ["CHANGE", "ccid", [xfr("00240180044a4b4c4d")]],
     ["JICSAP CHANGE KEY", "ccid", [xfr("80320080044a4b4c4d")]],
+    ["32 in any class", "ccid", [xfr("81320080044a4b4c4d")]],
+    ["ENVELOPE", "ccid", [xfr("00c20000044a4b4c4d")]],
     ["RESET RETRY COUNTER", "ccid", [xfr("002c0000044a4b4c4d")]],
     ["spread over three messages", "ccid", [xfr("002000800c", "0100") + "4a".slice(2), xfr("4a4b4c4d", "0300"), xfr("4a4b4c4d", "0200")]],
     ["in a T=1 block", "ccid", [xfr("000009" + "00200080044a4b4c4d" + "ee")]],

@@ -1,21 +1,18 @@
 import { commandHeader, PC_to_RDR, RDR_to_PC } from "@inkan/device-proto";
 import type { Clock } from "../exchange/clock.js";
 import type { TraceEvent, TraceSink } from "../trace/event.js";
+import { secretInstructions } from "../trace/secrets.js";
 import type { TransportEvent } from "./transport.js";
 
 /** A range of bytes: offset and length. */
 type Range = readonly [number, number];
 
-/**
- * VERIFY 20 21, CHANGE REFERENCE DATA 24 25, RESET RETRY COUNTER 2C 2D, 32, which Japanese cards use for both, and ENVELOPE C2 C3,
- * which may hold any of them; in any class.
- */
-const secretInstructions: ReadonlySet<number> = new Set([0x20, 0x21, 0x24, 0x25, 0x2c, 0x2d, 0x32, 0xc2, 0xc3]);
 const HEADER = commandHeader.size;
 
 /**
  * Makes trace events of what passes, with every secret gone before the event exists: the copy that is handed out has zeros where the
- * data of VERIFY, CHANGE REFERENCE DATA, RESET RETRY COUNTER and PC_to_RDR_Secure stood.
+ * data of VERIFY, CHANGE REFERENCE DATA, RESET RETRY COUNTER and PC_to_RDR_Secure stood. A line that echoes gives back what was sent, whole
+ * or damaged: so what comes in as a command is hidden, and so is every discarded byte while a command with a secret is not answered.
  */
 export class Recorder {
   readonly #sink: TraceSink;
@@ -23,8 +20,8 @@ export class Recorder {
   readonly #began: number;
   /** The APDU whose next part may follow (wLevelParameter 1 and 3) carries a secret. */
   #chainIsSecret = false;
-  /** bSeq of a PC_to_RDR_Secure whose answer did not come yet. */
-  #secureSequence: number | undefined;
+  /** Commands with a secret that are not answered yet: their bSeq, and whether the answer is to be hidden, too. */
+  readonly #open = new Map<number, boolean>();
 
   constructor(sink: TraceSink, clock: Clock) {
     this.#sink = sink;
@@ -33,7 +30,12 @@ export class Recorder {
   }
 
   toReader(message: Uint8Array): void {
-    this.#emit("ccid", "to-reader", message, this.#secretsOfCommand(message));
+    const secrets = this.#secretsOfCommand(message);
+    const sequence = message[6]!;
+    const secure = message[0] === PC_to_RDR.Secure;
+    if (secure || secrets.length) this.#open.set(sequence, secure);
+    else this.#open.delete(sequence);
+    this.#emit("ccid", "to-reader", message, secrets);
   }
 
   fromReader(message: Uint8Array): void {
@@ -49,8 +51,10 @@ export class Recorder {
   }
 
   transportEvent(event: TransportEvent): void {
-    if (event.type === "discarded") this.#emit("discarded", "from-reader", event.bytes, [], event.reason);
-    else if (event.type === "retransmitted") this.#emit("link", "none", new Uint8Array(0), [], `${event.frames} frames sent again`);
+    if (event.type === "discarded") {
+      const all: Range[] = this.#open.size && event.bytes.length ? [[0, event.bytes.length]] : [];
+      this.#emit("discarded", "from-reader", event.bytes, all, event.reason);
+    } else if (event.type === "retransmitted") this.#emit("link", "none", new Uint8Array(0), [], `${event.frames} frames sent again`);
     else this.#emit("link", "none", new Uint8Array(0), [], `session: version ${event.version}, boot ${event.bootCount}`);
   }
 
@@ -67,10 +71,9 @@ export class Recorder {
   }
 
   #secretsOfCommand(message: Uint8Array): readonly Range[] {
-    const rest: Range[] = message.length > HEADER ? [[HEADER, message.length - HEADER]] : [];
+    const rest = afterHeader(message);
     switch (message[0]) {
       case PC_to_RDR.Secure:
-        this.#secureSequence = message[6];
         return rest;
       case PC_to_RDR.XfrBlock: {
         // wLevelParameter: 0 whole, 1 begins, 2 ends, 3 goes on, 10h asks for more of the answer (CCID 1.1 §6.1.4)
@@ -90,13 +93,18 @@ export class Recorder {
   }
 
   #secretsOfAnswer(message: Uint8Array): readonly Range[] {
-    if (message[0] !== RDR_to_PC.DataBlock || message[6] !== this.#secureSequence) return [];
+    // bit 7 is the reader's: without it this is a command of ours that came back
+    if ((message[0] ?? 0) < 0x80) return afterHeader(message);
+    const sequence = message[6]!;
+    const hide = this.#open.get(sequence);
     // a time extension is no end of it
-    if (message[7]! >> 6 !== 2) this.#secureSequence = undefined;
+    if (message[7]! >> 6 !== 2) this.#open.delete(sequence);
     const data = message.length - HEADER - 2;
-    return data > 0 ? [[HEADER, data]] : [];
+    return hide && message[0] === RDR_to_PC.DataBlock && data > 0 ? [[HEADER, data]] : [];
   }
 }
+
+const afterHeader = (message: Uint8Array): readonly Range[] => (message.length > HEADER ? [[HEADER, message.length - HEADER]] : []);
 
 /** True when the APDU of a PC_to_RDR_XfrBlock carries, or at TPDU level with a T=1 prologue may carry, a secret. */
 function isSecret(message: Uint8Array): boolean {
