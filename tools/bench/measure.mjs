@@ -13,7 +13,7 @@ export function median(values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** Seconds of processor time, all threads of this process, since `from`. */
+/** Seconds of processor time this process has used, all its threads. */
 export const cpuNow = () => {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e6;
@@ -53,7 +53,6 @@ export async function samples(count, take) {
 /** What is printed of a figure. `holds` is null when it could not be taken, and `why` says why. */
 export function conclude({ name, unit, against, goal }, values, why) {
   const sound = values !== undefined && values.length >= leastSamples && values.every(Number.isFinite);
-  const round = (value) => Number(value.toPrecision(4));
   if (!sound) {
     const reason =
       why ?? (values === undefined ? "no samples" : `${values.length} samples, not all of them numbers, or fewer than ${leastSamples}`);
@@ -63,9 +62,9 @@ export function conclude({ name, unit, against, goal }, values, why) {
   const holds = value <= (goal.max ?? Infinity) && value >= (goal.min ?? -Infinity);
   return {
     name,
-    value: round(value),
-    min: round(Math.min(...values)),
-    max: round(Math.max(...values)),
+    value,
+    min: Math.min(...values),
+    max: Math.max(...values),
     n: values.length,
     unit,
     against,

@@ -6,17 +6,23 @@ import { PeerMissing } from "./measure.mjs";
 /** Nothing the bench starts takes longer than this, in ms. */
 const longest = 60_000;
 
+/** None outlives this process. */
+const running = new Set();
+process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+
 /** Runs a program to its end; resolves with what it wrote on stdout and the wall seconds it took. */
 export function run(program, args) {
   const started = performance.now();
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], timeout: longest });
+    running.add(child);
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (chunk) => (stdout += chunk));
     child.stderr.on("data", (chunk) => (stderr += chunk));
     child.once("error", reject);
     child.once("close", (status, signal) => {
+      running.delete(child);
       if (status === 0) resolve({ stdout, seconds: (performance.now() - started) / 1000 });
       else reject(new Error(`${program} ${args.join(" ")}: ${signal ?? `exit ${status}`}\n${stderr}`));
     });

@@ -1,9 +1,7 @@
 // What `npm run bench` does with its figures: choose, take, print. Knows none of them.
+import { setTimeout as delay } from "node:timers/promises";
 import { Stop } from "../dev/toolchain.mjs";
 import { PeerMissing, conclude } from "./measure.mjs";
-
-/** A figure does not begin with less than this left of the run's time, in ms. */
-const longestFigureMs = 60_000;
 
 /** Splits the arguments; throws a Stop (exit 2) for what is neither --json nor a figure. */
 export function choose(args, known) {
@@ -25,26 +23,33 @@ export const row = (name, value, range, n, goal, holds, against) =>
 export function line({ name, value, min, max, n, unit, against, goal, holds, why }) {
   const wanted = goal.min === undefined ? `≤ ${goal.max}` : `≥ ${goal.min}`;
   if (holds === null) return row(name, "–", "", n, wanted, "–", `not taken: ${why.split("\n")[0]}`);
-  return row(name, `${value} ${unit}`, `${min} … ${max}`, n, wanted, holds ? "held" : "MISSED", against);
+  const short = (number) => String(Number(number.toPrecision(4)));
+  return row(name, `${short(value)} ${unit}`, `${short(min)} … ${short(max)}`, n, wanted, holds ? "held" : "MISSED", against);
 }
 
-/** Takes figures one after the other and gives each to `report`. Returns the exit code. */
-export async function bench(chosen, take, report, left = () => Infinity) {
-  let missed = 0;
+/** Takes figures one after the other and gives each to `report`. What is not done when `budgetMs` are over is not taken. */
+export async function bench(chosen, take, report, budgetMs) {
+  const cancel = new AbortController();
+  const over = delay(budgetMs, undefined, { signal: cancel.signal }).then(() => {
+    throw new Error(`the run's ${budgetMs / 1000} s were over`);
+  });
+  over.catch(() => undefined);
+  let held = 0;
   let missing;
   for (const figure of chosen) {
     let values;
     let why;
     try {
-      if (left() < longestFigureMs) throw new Error("no time was left");
-      values = await take(figure);
+      values = await Promise.race([over, take(figure)]);
     } catch (error) {
       if (error instanceof PeerMissing) missing = error;
       why = error.message;
     }
     const result = conclude(figure, values, why);
-    if (result.holds !== true) missed++;
+    if (result.holds === true) held++;
     report(result);
   }
-  return { held: chosen.length - missed, missed, missing, exit: missing ? 8 : missed > 0 ? 5 : 0 };
+  cancel.abort();
+  const missed = chosen.length - held;
+  return { held, missed, missing, exit: missing ? 8 : missed > 0 ? 5 : 0 };
 }

@@ -1,6 +1,6 @@
 // Many APDUs through USB transport, exchange, reader and card, over a device that answers at once and keeps nothing: what is left on the
 // heap after a full collection was kept by the SDK.
-import { ccidClaims, configurationDescriptor, decodeCommand, deviceDescriptor, encodeAnswer, referenceProduct } from "@inkan/device-proto";
+import { configurationDescriptor, decodeCommand, deviceDescriptor, encodeAnswer, referenceProduct } from "@inkan/device-proto";
 import { Reader, UsbTransport } from "@inkan/sdk";
 
 const atr = Uint8Array.from(Buffer.from("3BDA13FF8131FB468012392F31C173C601C03B", "hex"));
@@ -80,6 +80,5 @@ for (let i = 0; i < 7; i++) {
   bytesPerApdu.push(((await heap()) - before) / count);
 }
 await reader.close();
-if (ccidClaims.bMaxSlotIndex !== 0) throw new Error("this device has one slot");
 process.stdout.write(JSON.stringify({ bytesPerApdu }));
 process.exit(0);
