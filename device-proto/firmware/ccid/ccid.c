@@ -50,6 +50,7 @@ typedef struct {
 } ccid_row_t;
 
 static face_t s_buffer = NOBODY;           /* message_claim */
+static bool s_wanted;                      /* … and another face was turned away */
 static face_t s_running = NOBODY;
 static command_t s_command;                /* the one that runs */
 static volatile bool s_abort;
@@ -85,7 +86,7 @@ static void header(uint8_t at[10], uint8_t command, uint8_t slot, uint8_t sequen
       .dwLength = length,
       .bSlot = slot,
       .bSeq = sequence,
-      .bStatus = (uint8_t)(outcome << 6 | slot_status()),
+      .bStatus = (uint8_t)(outcome << 6 | (slot == 0 ? slot_status() : ICC_ABSENT)), /* there is one slot */
       .bError = error,
       .bSpecific = specific_of(type),
   };
@@ -139,7 +140,7 @@ static size_t on_get_slot_status(const command_t *c) { return done(c, 0); }
 
 /* The APDU in g_message goes to the card, the answer comes back in its place. */
 static size_t exchange(const command_t *c, uint8_t *apdu, size_t length) {
-  switch (guard_before(apdu, length)) {
+  switch (guard_before(apdu, length)) { /* ccid_run() overwrites what was refused, like all else that stays behind */
     case GUARD_REFUSE: return put_sw(c, 0x6982);
     case GUARD_CANCELLED: return put_sw(c, 0x6401);
     case GUARD_TIMEOUT: return put_sw(c, 0x6400);
@@ -150,12 +151,9 @@ static size_t exchange(const command_t *c, uint8_t *apdu, size_t length) {
   const size_t kept = length < sizeof command ? length : sizeof command;
   for (size_t i = 0; i < kept; i++) command[i] = apdu[i];
   size_t answer_length = 0;
-  const card_result_t result = card_exchange(apdu, length, apdu, MESSAGE_MAX - HEADER, &answer_length);
-  if (result == CARD_OK) guard_after(command, kept, apdu, answer_length);
-  /* Secrets typed on a host pass here too: nothing of the command stays behind. */
+  const card_result_t result = card_exchange(apdu, length, apdu, XFR_MAX, &answer_length);
+  guard_after(command, kept, apdu, result == CARD_OK ? answer_length : 0);
   secret_wipe(command, sizeof command);
-  if (result != CARD_OK) answer_length = 0;
-  if (length > answer_length) secret_wipe(apdu + answer_length, length - answer_length);
   return result == CARD_OK ? done(c, (uint32_t)answer_length) : card_failed(c, result);
 }
 
@@ -287,7 +285,6 @@ static const ccid_row_t *row_of(uint8_t message) {
 static size_t dispatch(const command_t *c, uint8_t slot) {
   if (slot != 0) {
     header(g_message, c->type, slot, c->sequence, 0, COMMAND_FAILED, AT_SLOT);
-    ((wire_answer_t *)g_message)->bStatus = COMMAND_FAILED << 6 | ICC_ABSENT;
     return HEADER;
   }
   const ccid_row_t *row = row_of(c->type);
@@ -304,6 +301,7 @@ size_t ccid_run(face_t face, size_t length) {
   slot_settle();
   s_command = (command_t){face, w->bMessageType, w->bSeq, {w->abSpecific[0], w->abSpecific[1], w->abSpecific[2]}, w->dwLength, g_message + ccid_data_at(face)};
   const uint8_t slot = w->bSlot;
+  const size_t end = ccid_data_at(face) + (length < HEADER ? 0 : length - HEADER); /* of all that this message and its chain brought */
   /* Anything but the next part ends a chain; status may be asked in between, for it touches only the header. */
   if (s_command.type != PC_TO_RDR_XFRBLOCK && s_command.type != PC_TO_RDR_GETSLOTSTATUS) s_chain_face = NOBODY;
   s_abort = false;
@@ -311,13 +309,18 @@ size_t ccid_run(face_t face, size_t length) {
   s_extension_at = hal_now_us() + EXTENSION_US;
   const size_t answer = length < HEADER || s_command.length != length - HEADER ? failed(&s_command, AT_LENGTH) : dispatch(&s_command, slot);
   s_running = NOBODY;
+  if (s_command.type == PC_TO_RDR_XFRBLOCK && g_message[7] >> 6 == COMMAND_FAILED) s_chain_face = NOBODY; /* a part that failed ends its chain */
+  /* Secrets typed on a host pass here too: nothing of a command stays behind, whatever became of it. */
+  if (s_chain_face == NOBODY && end > answer) secret_wipe(g_message + answer, end - answer);
   return answer;
 }
 
 size_t ccid_data_at(face_t face) { return HEADER + (ccid_chain_open(face) ? s_chain_length : 0); }
 bool ccid_chain_open(face_t face) { return s_chain_face == face; }
 void ccid_chain_break(face_t face) {
-  if (s_chain_face == face) s_chain_face = NOBODY;
+  if (s_chain_face != face) return;
+  s_chain_face = NOBODY;
+  secret_wipe(g_message + HEADER, s_chain_length);
 }
 
 /* ---- while a command runs, or the buffer is another's ------------------------------------------------------------ */
@@ -365,11 +368,18 @@ void ccid_face_lost(face_t face) {
 
 /* A command that runs reads and writes g_message to its end, also for a face that has gone. */
 bool message_claim(face_t face) {
-  if (s_running != NOBODY || (s_buffer != NOBODY && s_buffer != face)) return false;
+  if (s_running != NOBODY || (s_buffer != NOBODY && s_buffer != face)) {
+    if (s_buffer != face) s_wanted = true;
+    return false;
+  }
   s_buffer = face;
   return true;
 }
 
+bool message_wanted(void) { return s_wanted; }
+
 void message_release(face_t face) {
-  if (s_buffer == face) s_buffer = NOBODY;
+  if (s_buffer != face) return;
+  s_buffer = NOBODY;
+  s_wanted = false;
 }

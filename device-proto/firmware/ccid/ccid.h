@@ -15,6 +15,8 @@ typedef enum { FACE_USB, FACE_LINK, FACE_COUNT } face_t;
  * one's own is true. A face that cannot have it answers by ccid_busy_answer and drops the data: nobody waits for another face's host. */
 bool message_claim(face_t face);
 void message_release(face_t face);
+/* Another face was turned away since the buffer was claimed: who only waits for a host to read may have to give it up. */
+bool message_wanted(void);
 
 /* A whole message (header + dwLength bytes) stands in g_message: runs it, blocking (app_wait), and leaves the answer in g_message. Returns its length. */
 size_t ccid_run(face_t face, size_t length);
@@ -31,6 +33,7 @@ void ccid_abort(face_t face);
 /* Where the data of this face's next message begins in g_message: 10, or behind what a chained APDU has brought so far. */
 size_t ccid_data_at(face_t face);
 bool ccid_chain_open(face_t face);
+/* The chain ends unfinished; what it has brought is overwritten: it may be a secret that the host typed. */
 void ccid_chain_break(face_t face);
 /* RDR_to_PC_NotifySlotChange, 2 bytes; true when there is news for this face. */
 bool ccid_notify(face_t face, uint8_t notice[2]);

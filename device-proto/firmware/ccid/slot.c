@@ -19,11 +19,12 @@ void app_card_pulled(void) { s_pulled = true; }
 
 uint8_t slot_status(void) {
   if (!s_present || s_pulled) return ICC_ABSENT;
-  return s_owner == NOBODY ? ICC_INACTIVE : ICC_ACTIVE;
+  /* A card that broke off an exchange was switched off there and then; its owner keeps the slot until slot_settle(). */
+  return s_owner == NOBODY || g_card.voltage_class == 0 ? ICC_INACTIVE : ICC_ACTIVE;
 }
 
 bool slot_taken(face_t face) { return s_owner != NOBODY && s_owner != face; }
-bool slot_lost(void) { return s_pulled || s_abandoned; }
+bool slot_lost(void) { return s_pulled || s_abandoned || (s_owner != NOBODY && hal_card_overcurrent()); }
 
 void slot_power_off(void) {
   card_power_off();
@@ -53,7 +54,8 @@ static void present_is(bool present) {
 
 void slot_settle(void) {
   const bool pulled = s_pulled; /* once: the interrupt may set it between two looks */
-  if (s_owner != NOBODY && (pulled || s_abandoned)) slot_power_off();
+  const bool off = g_card.voltage_class == 0 || hal_card_overcurrent(); /* the contacts are off already: let it be known */
+  if (s_owner != NOBODY && (pulled || s_abandoned || off)) slot_power_off();
   if (pulled) {
     present_is(false);
     s_seen_since = 0;

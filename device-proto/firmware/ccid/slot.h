@@ -13,9 +13,9 @@ card_result_t slot_power_on(face_t face, uint8_t voltage_class);
 void slot_power_off(void);
 /* The owner is gone. The card goes off at the next slot_settle(): a command may still be running on it. */
 void slot_abandon(face_t face);
-/* Between commands: carries out what an interrupt or a lost face asked for. */
+/* Between commands: carries out what an interrupt, a lost face or a failed exchange asked for. */
 void slot_settle(void);
-/* True when the card that the running command talks to is not there any more. */
+/* True when the card that the running command talks to is not there any more, or was switched off for its current. */
 bool slot_lost(void);
 /* Debounces the switch. Returns when it wants the next turn. */
 uint64_t slot_step(uint64_t now);

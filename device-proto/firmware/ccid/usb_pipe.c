@@ -3,7 +3,8 @@
  *   OUT  │ header 10 │ data 54 │ data 64 │ … │ short packet │      whole when dwLength bytes are there
  *   IN   │ header 10 │ data 54 │ data 64 │ … │ short packet │      a multiple of 64 is ended by an empty packet
  *
- * While g_message is occupied a header is enough to answer "busy"; the data that belongs to it is dropped. */
+ * While g_message is occupied a header is enough to answer "busy"; the data that belongs to it is dropped. Whoever holds g_message without going on
+ * loses it after a while: a transfer that stands still, a chain without its next part, an answer nobody reads while the other face has work. */
 #include "ccid/usb_pipe.h"
 #include "ccid/ccid.h"
 #include "gen/wire_gen.h"
@@ -11,7 +12,10 @@
 
 #define PACKET 64u
 #define HEADER 10u
-#define SAY_MAX 4u
+#define SAY_MAX 6u
+#define SAY_ROOM 3u         /* kept free when a packet is taken: a time extension, and an abort with the command it found unbegun */
+#define TRANSFER_US 2000000u /* between packets of one transfer, which follow each other within milliseconds */
+#define HOLD_US 20000000u    /* between parts of a chain; for a host to read its answer */
 
 static enum { IN_HEADER, IN_DATA, IN_DROP } s_receive;
 static size_t s_total, s_have;         /* of the message being received, header included */
@@ -20,20 +24,34 @@ static bool s_awaited;                 /* a host still waits for the answer of t
 static size_t s_answer, s_sent;        /* answer in g_message and how much of it went */
 static uint8_t s_say[SAY_MAX][HEADER];
 static size_t s_say_count;
+static uint64_t s_since;               /* when the last packet went or came */
 static uint32_t s_epoch;
 /* §5.3.1: an abort is the control request and the bulk message with the same sequence number, in any order. */
 static bool s_abort_control, s_abort_bulk;
 static uint8_t s_abort_control_sequence, s_abort_bulk_sequence;
 
+/* What has come of a message (`have` bytes, header included), and of its chain, is not wanted any more. */
+static void forget(size_t have) {
+  if (have > HEADER) secret_wipe(g_message + ccid_data_at(FACE_USB), have - HEADER);
+  ccid_chain_break(FACE_USB);
+  if (s_answer == 0) message_release(FACE_USB);
+}
+
 static void reset(void) {
+  if (s_receive == IN_DATA || s_ready != 0) forget(s_receive == IN_DATA ? s_have : s_ready);
   s_receive = IN_HEADER;
   s_ready = s_answer = s_sent = s_say_count = 0;
   s_awaited = s_abort_control = s_abort_bulk = false;
   ccid_face_lost(FACE_USB);
 }
 
+static bool is_extension(const uint8_t *answer) { return answer[7] >> 6 == COMMAND_TIME_EXTENSION; }
+
 void usb_pipe_say(const uint8_t answer[HEADER]) {
   if (s_say_count == SAY_MAX) return;
+  for (size_t row = 0; is_extension(answer) && row < s_say_count; row++) {
+    if (is_extension(s_say[row])) return; /* a host that reads nothing needs no second one */
+  }
   for (size_t i = 0; i < HEADER; i++) s_say[s_say_count][i] = answer[i];
   s_say_count++;
 }
@@ -75,8 +93,7 @@ static bool header_wanted(const uint8_t *packet) {
     return false;
   }
   if (s_total - HEADER > MESSAGE_MAX - ccid_data_at(FACE_USB)) { /* a chain longer than any APDU */
-    ccid_chain_break(FACE_USB);
-    message_release(FACE_USB);
+    forget(HEADER);
     refuse(packet, 1);
     return false;
   }
@@ -108,7 +125,7 @@ static void receive(const uint8_t *packet, size_t length) {
   s_receive = IN_HEADER;
   if (s_have < s_total || too_long) { /* the transfer and dwLength disagree */
     refuse(g_message, 1);
-    if (!ccid_chain_open(FACE_USB)) message_release(FACE_USB);
+    forget(s_have);
     return;
   }
   s_ready = s_total;
@@ -130,10 +147,12 @@ static void aborts(void) {
     s_abort_control_sequence = sequence;
     ccid_abort(FACE_USB);
     if (s_ready != 0 || s_receive == IN_DATA) { /* a command that has not begun never will */
-      if (s_receive == IN_DATA) s_receive = IN_DROP;
-      s_ready = 0;
       refuse(g_message, CCID_ERROR_CMD_ABORTED);
-      message_release(FACE_USB);
+      forget(s_ready != 0 ? s_ready : s_have);
+      s_ready = 0;
+      if (s_receive == IN_DATA) s_receive = IN_DROP;
+    } else if (ccid_chain_open(FACE_USB)) {
+      forget(HEADER);
     }
   }
   if (!s_abort_control || !s_abort_bulk || s_abort_bulk_sequence != s_abort_control_sequence || s_answer != 0 || ccid_stopped()) return;
@@ -152,6 +171,7 @@ void usb_pipe_answer(size_t length) {
   s_awaited = false;
   s_answer = length;
   s_sent = 0;
+  s_since = hal_now_us();
 }
 
 static void send(void) {
@@ -167,11 +187,31 @@ static void send(void) {
   if (s_answer == 0) return;
   const size_t n = s_answer - s_sent < PACKET ? s_answer - s_sent : PACKET;
   hal_bulk_in(HAL_FACE_CCID, g_message + s_sent, n);
+  s_since = hal_now_us();
   s_sent += n;
   if (s_sent < s_answer) return;
   if (n == PACKET) return; /* the empty packet that ends the transfer is the next turn's */
   s_answer = s_sent = 0;
   if (!ccid_chain_open(FACE_USB)) message_release(FACE_USB);
+}
+
+/* Nobody holds g_message for ever. */
+static void deadlines(void) {
+  const uint64_t quiet = hal_now_us() - s_since;
+  if (s_receive != IN_HEADER && quiet >= TRANSFER_US) { /* the host took its transfer back: what comes next is a message */
+    if (s_receive == IN_DATA) {
+      refuse(g_message, 1);
+      forget(s_have);
+    }
+    s_receive = IN_HEADER;
+  }
+  if (quiet < HOLD_US) return;
+  if (s_answer == 0 && s_ready == 0 && ccid_chain_open(FACE_USB)) forget(HEADER);
+  if (s_answer != 0 && message_wanted()) { /* what is out cannot be called back: an empty packet ends it, shorter than its dwLength says */
+    s_answer = s_sent;
+    ccid_chain_break(FACE_USB);
+    message_release(FACE_USB);
+  }
 }
 
 void usb_pipe_step(void) {
@@ -183,12 +223,14 @@ void usb_pipe_step(void) {
   aborts();
   uint8_t packet[PACKET], notice[2];
   for (;;) {
-    if (s_ready != 0 || s_say_count == SAY_MAX) break; /* the host waits until its answers have room */
+    if (s_ready != 0 || s_say_count > SAY_MAX - SAY_ROOM - 1u) break; /* the host waits until its answers have room */
     bool got;
     const size_t length = hal_bulk_out(HAL_FACE_CCID, packet, &got);
     if (!got) break;
+    s_since = hal_now_us();
     receive(packet, length);
   }
+  deadlines();
   aborts();
   send();
   if (hal_interrupt_in_ready() && ccid_notify(FACE_USB, notice)) hal_interrupt_in(notice, sizeof notice);

@@ -44,6 +44,7 @@ card_result_t card_exchange(const uint8_t *command, size_t length, uint8_t *answ
   memcpy(s_last_apdu, command, length);
   s_last_length = length;
   if (s_exchange_takes != 0 && !wait_for(s_exchange_takes)) return CARD_ABORTED;
+  if (s_exchange_result == CARD_MUTE || s_exchange_result == CARD_OVERCURRENT) card_power_off(); /* as iso7816/card.c */
   if (s_exchange_result != CARD_OK) return s_exchange_result;
   if (s_answer_length > capacity) return CARD_TOO_LONG;
   memset(answer, 0x5a, s_answer_length);
@@ -54,6 +55,7 @@ card_result_t card_exchange(const uint8_t *command, size_t length, uint8_t *answ
 }
 static guard_verdict_t s_verdict;
 static unsigned s_guard_resets;
+static size_t s_after_length = SIZE_MAX; /* answer_length of the last guard_after */
 void guard_reset(void) { s_guard_resets++; }
 guard_verdict_t guard_before(const uint8_t *c, size_t l) {
   (void)c;
@@ -64,7 +66,7 @@ void guard_after(const uint8_t *c, size_t l, const uint8_t *a, size_t al) {
   (void)c;
   (void)l;
   (void)a;
-  (void)al;
+  s_after_length = al;
 }
 static pin_outcome_t s_pin;
 pin_outcome_t pinpad_run(const uint8_t *block, size_t length, uint8_t *answer, size_t capacity, size_t *answer_length, size_t *bad_offset, card_result_t *card) {
@@ -105,6 +107,7 @@ size_t link_transmit(uint8_t *bytes, size_t capacity) {
   return 0;
 }
 uint64_t link_next_deadline(void) { return UINT64_MAX; }
+uint64_t link_step(void) { return UINT64_MAX; }
 bool link_session_open(void) { return false; }
 void link_time_extension(const uint8_t answer[10]) {
   (void)answer;
@@ -219,6 +222,14 @@ static void slot(void) {
   }
 }
 
+/* No byte of 0xee from there on: what the tests below send as data. */
+static bool nothing_from(size_t at) {
+  for (; at < MESSAGE_MAX; at++) {
+    if (g_message[at] == 0xee) return false;
+  }
+  return true;
+}
+
 static void exchanges(void) {
   static uint8_t s_apdu[65544];
   STORY("APDUs of every length round the packet size, answers too");
@@ -233,6 +244,12 @@ static void exchanges(void) {
   STORY("the longest APDU and the longest answer");
   s_answer_length = 65538;
   CHECK(ask(PC_TO_RDR_XFRBLOCK, s_apdu, 65544, 0, 0, 0) && s_length == 65548 && s_last_length == 65544);
+  STORY("no answer is longer than dwMaxCCIDMessageLength allows");
+  s_answer_length = 65544;
+  CHECK(ask(PC_TO_RDR_XFRBLOCK, s_apdu, 4, 0, 0, 0) && s_length == WIRE_MAX_CCID_MESSAGE);
+  s_answer_length = 65545;
+  CHECK(ask(PC_TO_RDR_XFRBLOCK, s_apdu, 4, 0, 0, 0) && failed_with(CCID_ERROR_XFR_OVERRUN));
+  s_answer_length = 2;
   STORY("no APDU is shorter than four bytes");
   CHECK(ask(PC_TO_RDR_XFRBLOCK, s_apdu, 3, 0, 0, 0) && failed_with(1));
 
@@ -274,6 +291,28 @@ static void exchanges(void) {
   memset(s_apdu, 0xee, 300);
   CHECK(ask(PC_TO_RDR_XFRBLOCK, s_apdu, 300, 0, 0, 0));
   for (size_t i = 12; i < 310; i++) CHECK(g_message[i] == 0);
+
+  STORY("… nor when the guard refuses it, the card fails, its header is wrong, or its chain breaks");
+  s_verdict = GUARD_REFUSE;
+  CHECK(ask(PC_TO_RDR_XFRBLOCK, s_apdu, 300, 0, 0, 0) && nothing_from(12));
+  s_verdict = GUARD_PASS;
+  s_exchange_result = CARD_PROTOCOL;
+  CHECK(ask(PC_TO_RDR_XFRBLOCK, s_apdu, 300, 0, 0, 0) && nothing_from(10) && s_after_length == 0);
+  s_exchange_result = CARD_OK;
+  CHECK(ask(PC_TO_RDR_XFRBLOCK, s_apdu, 300, 0, 9, 0) && failed_with(8) && nothing_from(10));
+  CHECK(ask(PC_TO_RDR_XFRBLOCK, s_apdu, 300, 0, 1, 0) && !nothing_from(10));
+  CHECK(ask(PC_TO_RDR_GETPARAMETERS, NULL, 0, 0, 0, 0) && nothing_from(17));
+  STORY("… and a half message, when the bus is reset or the transfer is wrong");
+  uint8_t half[128] = {PC_TO_RDR_XFRBLOCK, 200, 0, 0, 0, 0, 9};
+  memset(half + 10, 0xee, sizeof half - 10);
+  host_bulk_out(HAL_FACE_CCID, half, 128, false);
+  turns(3);
+  CHECK(!nothing_from(10));
+  host_bus_reset();
+  turns(3);
+  CHECK(nothing_from(10));
+  host_bulk_out(HAL_FACE_CCID, half, 100, false);
+  CHECK(hear() && failed_with(1) && nothing_from(10));
 }
 
 static void transfers(void) {
@@ -476,6 +515,149 @@ static void owners(void) {
   message_release(FACE_LINK);
 }
 
+static uint64_t s_late;
+static void too_much_current(void) {
+  if (++s_moment == 10) g_host.overcurrent = true;
+}
+static void abort_late(void) {
+  if (g_host.now < s_late) return;
+  if (++s_moment == 3) {
+    g_host.abort = true;
+    g_host.abort_sequence = 200;
+    host_bulk_out(HAL_FACE_CCID, (const uint8_t[10]){PC_TO_RDR_ABORT, 0, 0, 0, 0, 0, 200}, 10, true);
+  }
+}
+
+static void mutes(void) {
+  static const uint8_t k_apdu[5] = {0, 0xb0, 0, 0, 0};
+  STORY("a card that broke off is off, and every status says so; its face may power it on again, and another may, too");
+  fresh(true, true);
+  s_exchange_result = CARD_MUTE;
+  const unsigned resets = s_guard_resets;
+  CHECK(ask(PC_TO_RDR_XFRBLOCK, k_apdu, 5, 0, 0, 0) && failed_with(CCID_ERROR_ICC_MUTE) && icc() == ICC_INACTIVE);
+  CHECK(ask(PC_TO_RDR_GETSLOTSTATUS, NULL, 0, 0, 0, 0) && icc() == ICC_INACTIVE && s_answer[9] == 1);
+  s_exchange_result = CARD_OK;
+  CHECK(s_guard_resets > resets);
+  CHECK(ask(PC_TO_RDR_XFRBLOCK, k_apdu, 5, 0, 0, 0) && failed_with(CCID_ERROR_ICC_MUTE));
+  CHECK(link_ask(PC_TO_RDR_ICCPOWERON, 0) == 1);
+  CHECK(ask(PC_TO_RDR_ICCPOWERON, NULL, 0, 0, 0, 0) && failed_with(CCID_ERROR_CMD_SLOT_BUSY));
+  CHECK(link_ask(PC_TO_RDR_ICCPOWEROFF, 0) == 1);
+
+  STORY("a card whose current was too high is off, at rest and in a long command");
+  fresh(true, true);
+  g_host.overcurrent = true; /* the interrupt has switched the contacts off */
+  turns(2);
+  CHECK(!g_host.overcurrent && g_host.voltage_class == 0);
+  CHECK(ask(PC_TO_RDR_GETSLOTSTATUS, NULL, 0, 0, 0, 0) && icc() == ICC_INACTIVE);
+  CHECK(ask(PC_TO_RDR_ICCPOWERON, NULL, 0, 0, 0, 0) && icc() == ICC_ACTIVE);
+  s_exchange_takes = 20000000;
+  say(PC_TO_RDR_XFRBLOCK, k_apdu, 5, 0, 0, 0);
+  g_host.turn = too_much_current;
+  s_moment = 0;
+  const uint64_t from = g_host.now;
+  while (hear() && outcome() == COMMAND_TIME_EXTENSION) {
+  }
+  g_host.turn = NULL;
+  CHECK(outcome() == COMMAND_FAILED && g_host.now - from < 5000000 && s_answer[6] == s_sequence);
+  s_exchange_takes = 0;
+}
+
+/* Time goes by while the host does nothing. */
+static void pause_ms(uint64_t ms) {
+  const uint64_t end = g_host.now + ms * 1000;
+  while (g_host.now < end) turns(1);
+}
+
+static void holding(void) {
+  static uint8_t s_long[4000];
+  memset(s_long, 0xee, sizeof s_long);
+  s_long[0] = PC_TO_RDR_XFRBLOCK;
+  s_long[1] = (uint8_t)(sizeof s_long - 10);
+  s_long[2] = (uint8_t)((sizeof s_long - 10) >> 8);
+  s_long[3] = s_long[4] = s_long[5] = s_long[7] = s_long[8] = s_long[9] = 0;
+  STORY("a half message holds the buffer for 2 s, and is told what was wrong with it");
+  fresh(true, true);
+  s_long[6] = 40;
+  host_bulk_out(HAL_FACE_CCID, s_long, 640, false);
+  pause_ms(1500);
+  CHECK(!message_claim(FACE_LINK));
+  pause_ms(1000);
+  CHECK(message_claim(FACE_LINK));
+  message_release(FACE_LINK);
+  CHECK(hear() && s_answer[6] == 40 && failed_with(1) && nothing_from(10));
+  CHECK(ask(PC_TO_RDR_GETSLOTSTATUS, NULL, 0, 0, 0, 0) && outcome() == COMMAND_OK && icc() == ICC_ACTIVE);
+
+  STORY("… and one that nobody wanted does not swallow what comes after it");
+  CHECK(message_claim(FACE_LINK));
+  s_long[6] = 41;
+  host_bulk_out(HAL_FACE_CCID, s_long, 640, false);
+  CHECK(hear() && s_answer[6] == 41 && failed_with(CCID_ERROR_CMD_SLOT_BUSY));
+  message_release(FACE_LINK);
+  pause_ms(2500);
+  CHECK(ask(PC_TO_RDR_GETSLOTSTATUS, NULL, 0, 0, 0, 0) && outcome() == COMMAND_OK);
+
+  STORY("a chain without its next part ends after 20 s");
+  CHECK(ask(PC_TO_RDR_XFRBLOCK, s_long, 100, 0, 1, 0) && s_answer[9] == 0x10);
+  pause_ms(19000);
+  CHECK(!message_claim(FACE_LINK) && !nothing_from(10));
+  pause_ms(2000);
+  CHECK(message_claim(FACE_LINK) && nothing_from(10));
+  message_release(FACE_LINK);
+  CHECK(ask(PC_TO_RDR_XFRBLOCK, s_long, 100, 0, 2, 0) && failed_with(8));
+
+  STORY("an answer nobody reads is kept, unless the other face has work: then it ends short after 20 s");
+  s_answer_length = 1000;
+  g_host.unread[HAL_FACE_CCID] = 1;
+  say(PC_TO_RDR_XFRBLOCK, s_long + 10, 5, 0, 0, 0);
+  pause_ms(60000);
+  CHECK(!message_claim(FACE_LINK));
+  pause_ms(1000);
+  CHECK(message_claim(FACE_LINK));
+  message_release(FACE_LINK);
+  g_host.unread[HAL_FACE_CCID] = 0;
+  CHECK(hear() && s_length == 64 && s_answer[6] == s_sequence);
+  s_answer_length = 2;
+  CHECK(ask(PC_TO_RDR_GETSLOTSTATUS, NULL, 0, 0, 0, 0) && outcome() == COMMAND_OK);
+
+  STORY("an abort ends the chain: what another face writes meanwhile is never taken for a part of it");
+  for (unsigned half = 0; half < 2; half++) {
+    CHECK(ask(PC_TO_RDR_XFRBLOCK, s_long, 100, 0, 1, 0) && s_answer[9] == 0x10);
+    if (half != 0) {
+      s_long[6] = 42;
+      host_bulk_out(HAL_FACE_CCID, s_long, 640, false);
+      turns(2);
+    }
+    g_host.abort = true;
+    g_host.abort_sequence = 43;
+    turns(2);
+    if (half != 0) {
+      CHECK(hear() && s_answer[6] == 42 && failed_with(CCID_ERROR_CMD_ABORTED));
+      host_bulk_out(HAL_FACE_CCID, s_long, 1, false); /* the transfer ends */
+    }
+    host_bulk_out(HAL_FACE_CCID, (const uint8_t[10]){PC_TO_RDR_ABORT, 0, 0, 0, 0, 0, 43}, 10, true);
+    CHECK(hear() && s_answer[6] == 43 && outcome() == COMMAND_OK);
+    CHECK(nothing_from(10) && message_claim(FACE_LINK));
+    message_release(FACE_LINK);
+    CHECK(ask(PC_TO_RDR_XFRBLOCK, s_long, 100, 0, 2, 0) && failed_with(8));
+  }
+
+  STORY("a host that reads nothing for long still gets the answer to its abort");
+  s_exchange_takes = 60000000;
+  g_host.unread[HAL_FACE_CCID] = 1;
+  say(PC_TO_RDR_XFRBLOCK, s_long + 10, 5, 0, 0, 0);
+  s_moment = 0;
+  s_late = g_host.now + 10000000;
+  g_host.turn = abort_late;
+  turns(300);
+  g_host.turn = NULL;
+  s_exchange_takes = 0;
+  g_host.unread[HAL_FACE_CCID] = 0;
+  unsigned extensions = 0;
+  while (hear() && outcome() == COMMAND_TIME_EXTENSION) extensions++;
+  CHECK(s_answer[6] == s_sequence && failed_with(CCID_ERROR_CMD_ABORTED) && extensions <= 2);
+  CHECK(hear() && s_answer[6] == 200 && outcome() == COMMAND_OK);
+}
+
 static void pins(void) {
   static const struct { pin_outcome_t pin; uint8_t error; } k_cases[] = {
       {PIN_CANCELLED, CCID_ERROR_PIN_CANCELLED}, {PIN_TIMEOUT, CCID_ERROR_PIN_TIMEOUT}, {PIN_REFUSED, 17}, {PIN_CARD_FAILED, CCID_ERROR_ICC_MUTE}, {PIN_ABORTED, CCID_ERROR_CMD_ABORTED}};
@@ -497,6 +679,8 @@ int main(void) {
   transfers();
   running();
   owners();
+  mutes();
+  holding();
   pins();
   return check_end("ccid");
 }

@@ -114,8 +114,11 @@ size_t hal_uart_write(const uint8_t *data, size_t length) {
 
 /* ---- card contacts ---- */
 bool hal_card_present(void) { return g_host.present; }
-bool hal_card_overcurrent(void) { return false; }
-void hal_card_vcc(uint8_t voltage_class) { g_host.voltage_class = g_host.present ? voltage_class : 0; }
+bool hal_card_overcurrent(void) { return g_host.overcurrent; }
+void hal_card_vcc(uint8_t voltage_class) {
+  g_host.overcurrent = false;
+  g_host.voltage_class = g_host.present ? voltage_class : 0;
+}
 void hal_card_clk(bool on) { g_host.clk = on && g_host.voltage_class != 0; }
 void hal_card_rst(bool high) { g_host.rst = high && g_host.voltage_class != 0; }
 void hal_card_emergency_off(void) {

@@ -27,7 +27,7 @@ typedef struct {
   size_t notices;
   uint8_t uart_in[4096], uart_out[65536];
   size_t uart_in_length, uart_in_at, uart_out_length;
-  bool present;
+  bool present, overcurrent;
   uint8_t voltage_class;
   bool clk, rst;
   unsigned emergencies;
