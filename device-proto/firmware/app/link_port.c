@@ -73,10 +73,11 @@ static void transmit(void) {
   }
 }
 
-uint64_t link_port_step(uint64_t now) {
-  (void)now;
+uint64_t link_port_step(void) {
   watch_cdc();
   receive();
+  const uint64_t deadline = link_step();
   transmit();
-  return link_next_deadline();
+  const uint64_t next = port_takes() ? link_next_deadline() : UINT64_MAX; /* a port with room again wakes the loop by its interrupt */
+  return next < deadline ? next : deadline;
 }

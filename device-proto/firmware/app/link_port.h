@@ -4,5 +4,5 @@
 #include <stdint.h>
 
 /* Once per turn of the loop. Returns when the link wants the next turn. */
-uint64_t link_port_step(uint64_t now);
+uint64_t link_port_step(void);
 #endif

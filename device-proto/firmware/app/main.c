@@ -17,7 +17,7 @@ static uint64_t serve(void) {
   const uint64_t now = hal_now_us();
   hal_watchdog();
   usb_pipe_step();
-  uint64_t next = link_port_step(now);
+  uint64_t next = link_port_step();
   next = earlier(next, slot_step(now));
   next = earlier(next, ccid_step(now));
   next = earlier(next, hal_poll(now));

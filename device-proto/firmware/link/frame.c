@@ -58,9 +58,11 @@ bool frame_push(frame_receiver_t *receiver, uint8_t byte, frame_t *frame) {
   const size_t length = receiver->length;
   const bool whole = !receiver->too_long;
   receiver->length = 0;
+  receiver->ended = length;
   receiver->too_long = false;
   if (length == 0) return false; /* two delimiters: an empty frame */
   if (whole && good(receiver->bytes, length, frame)) return true;
+  secret_wipe(receiver->bytes, length); /* one flipped bit makes no secret less of one */
   receiver->discarded += (uint32_t)length;
   return false;
 }

@@ -23,6 +23,7 @@ typedef struct {
 typedef struct {
   uint8_t bytes[FRAME_COBS_MAX];
   size_t length;
+  size_t ended; /* of the frame that has just ended: so many of `bytes` are to be wiped once it was looked at */
   bool too_long;
   uint32_t discarded; /* bytes that were no good frame */
 } frame_receiver_t;

@@ -15,7 +15,10 @@ bool link_message_ready(size_t *length);
 void link_answer(size_t length);
 /* Copies up to `capacity` bytes to send next; 0 = nothing now. */
 size_t link_transmit(uint8_t *bytes, size_t capacity);
-/* When link_transmit may have something by time alone (acknowledgement, retransmission, a host that fell silent); UINT64_MAX = never. */
+/* Once per turn of the loop, whether the port takes bytes or not: ends a session whose host is silent or takes no answers, and a message that
+ * stays half. Returns when it wants the next turn. */
+uint64_t link_step(void);
+/* When link_transmit may have something by time alone (acknowledgement, retransmission); UINT64_MAX = never. */
 uint64_t link_next_deadline(void);
 bool link_holds_buffer(void);   /* an unacknowledged answer, or a half-received message, occupies g_message */
 bool link_session_open(void);

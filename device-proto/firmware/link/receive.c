@@ -41,45 +41,47 @@ static void on_abort(const frame_t *frame) {
 static bool begin(const frame_t *frame) {
   if (g_link.answer != 0 && !is_short(frame, PC_TO_RDR_GETSLOTSTATUS)) return false; /* the last answer is not acknowledged */
   g_link.have = 0;
-  g_link.too_long = false;
+  g_link.drop_error = 0;
   const bool busy = g_link_running || g_link.ready != 0 || g_link.answer != 0;
   g_link.rx = !busy && message_claim(FACE_LINK) ? RX_STORE : RX_DROP;
   return true;
 }
 
-static void too_long(void) {
-  for (size_t i = 0; i < CCID_HEADER; i++) g_link.head[i] = g_message[i];
+void link_drop_message(uint8_t error) {
+  for (size_t i = 0; i < CCID_HEADER && i < g_link.have; i++) g_link.head[i] = g_message[i];
   secret_wipe(g_message, g_link.have);
   message_release(FACE_LINK);
   g_link.rx = RX_DROP;
-  g_link.too_long = true;
+  g_link.drop_error = error;
 }
 
-static bool take_ccid(const frame_t *frame) {
+static bool take_ccid(const frame_t *frame, uint64_t now) {
   if (g_link.rx == RX_NONE) {
     if (is_short(frame, PC_TO_RDR_ABORT)) {
       on_abort(frame);
       return true;
     }
     if (!begin(frame)) return false;
+    g_link.progress = now;
   }
-  if (g_link.rx == RX_STORE && frame->length > WIRE_MAX_CCID_MESSAGE - g_link.have) too_long();
+  if (g_link.rx == RX_STORE && frame->length > WIRE_MAX_CCID_MESSAGE - g_link.have) link_drop_message(AT_LENGTH);
   for (size_t i = 0; i < frame->length; i++) {
     const size_t at = g_link.have + i;
     if (g_link.rx == RX_STORE) {
-      g_message[at] = frame->payload[i]; /* at < WIRE_MAX_CCID_MESSAGE <= MESSAGE_MAX: too_long() above */
+      g_message[at] = frame->payload[i]; /* at < WIRE_MAX_CCID_MESSAGE <= MESSAGE_MAX: link_drop_message() above */
     } else if (at < CCID_HEADER) {
       g_link.head[at] = frame->payload[i];
     }
   }
   g_link.have += frame->length;
+  if (frame->length != 0) g_link.progress = now; /* an empty one brings nothing nearer to its end */
   if (frame->header.kind & LINK_MORE) return true;
   if (g_link.have < CCID_HEADER) { /* has no sequence number to answer to */
     if (g_link.rx == RX_STORE) message_release(FACE_LINK);
   } else if (g_link.rx == RX_STORE) {
     g_link.ready = g_link.have;
   } else {
-    answer_small(g_link.head, g_link.too_long ? AT_LENGTH : 0);
+    answer_small(g_link.head, g_link.drop_error);
   }
   g_link.rx = RX_NONE;
   return true;
@@ -106,7 +108,7 @@ void link_take_frame(const frame_t *frame, uint64_t now) {
   /* The end of a message may need two small answers (an abort, and the command it found unbegun). Without room it is not taken. */
   if (!(frame->header.kind & LINK_MORE) && g_link.pending_count + 2u > PENDING_MAX) return;
   if (channel == LINK_CHANNEL_CCID) {
-    if (!take_ccid(frame)) return;
+    if (!take_ccid(frame, now)) return;
   } else if (channel == LINK_CHANNEL_SERVICE) {
     take_service(frame);
   } /* channel 3, update: not spoken yet; taken, so that the host's deadline tells it */

@@ -25,7 +25,7 @@ bool link_pend(const item_t *item) {
 
 void link_time_extension(const uint8_t answer[CCID_HEADER]) {
   item_t item = {.kind = ITEM_SMALL};
-  if (!g_link.open || !g_link_running) return;
+  if (!g_link.open || !g_link_running || g_link_stale) return;
   for (size_t i = 0; i < CCID_HEADER; i++) item.is.small[i] = answer[i];
   (void)link_pend(&item); /* full: the host is not listening, and another follows */
 }
@@ -124,15 +124,10 @@ static void encode_hello_ack(void) {
 }
 
 static bool in_flight(void) { return g_link.count != 0 && g_link.next == g_link.count; }
-static bool silent(uint64_t now) { return g_link.open && now - g_link.heard >= SILENCE_US; }
 static bool ack_is_due(uint64_t now) { return g_link.ack_now || (g_link.owed != 0 && now >= g_link.ack_due); }
 
 /* Time is up for what is in flight: go back, or give up. */
 static void watch(uint64_t now) {
-  if (silent(now)) {
-    link_end_session();
-    return;
-  }
   if (!in_flight() || now < g_link.quiet_since + RETRANSMIT_US) return;
   if (g_link.retries == LINK_LIMIT_RETRANSMISSIONS) {
     link_end_session();
@@ -197,7 +192,7 @@ size_t link_transmit(uint8_t *bytes, size_t capacity) {
 
 uint64_t link_next_deadline(void) {
   if (!g_link.open) return UINT64_MAX;
-  uint64_t next = g_link.heard + SILENCE_US;
+  uint64_t next = UINT64_MAX;
   if (g_link.owed != 0 && g_link.ack_due < next) next = g_link.ack_due;
   if (in_flight() && g_link.quiet_since + RETRANSMIT_US < next) next = g_link.quiet_since + RETRANSMIT_US;
   return next;

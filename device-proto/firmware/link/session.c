@@ -10,14 +10,14 @@
 
 session_t g_link;
 bool g_link_running;
-static bool s_stale; /* the running command belongs to a session that is over */
+bool g_link_stale;
 static uint8_t s_tag;
 static frame_receiver_t s_receiver;
 
 static void clear(void) {
   secret_wipe(&g_link, sizeof g_link);
   link_drop_wire();
-  s_stale = g_link_running;
+  g_link_stale = g_link_running;
 }
 
 void link_reset(void) {
@@ -28,6 +28,24 @@ void link_reset(void) {
 void link_end_session(void) {
   clear();
   ccid_face_lost(FACE_LINK);
+}
+
+/* The port may take nothing from us, so this does not wait for link_transmit: a host that is stopped with its port open keeps no card powered. */
+uint64_t link_step(void) {
+  if (!g_link.open) return UINT64_MAX;
+  const uint64_t now = hal_now_us();
+  if (now - g_link.heard >= SILENCE_US || (g_link.answer != 0 && now - g_link.quiet_since >= SILENCE_US)) {
+    link_end_session();
+    return UINT64_MAX;
+  }
+  uint64_t next = g_link.heard + SILENCE_US;
+  if (g_link.answer != 0 && g_link.quiet_since + SILENCE_US < next) next = g_link.quiet_since + SILENCE_US;
+  if (g_link.rx != RX_STORE) return next;
+  if (now - g_link.progress >= HALF_MESSAGE_US) {
+    link_drop_message(CCID_ERROR_CMD_ABORTED);
+    return next;
+  }
+  return g_link.progress + HALF_MESSAGE_US < next ? g_link.progress + HALF_MESSAGE_US : next;
 }
 
 bool link_session_open(void) { return g_link.open; }
@@ -92,8 +110,8 @@ void link_receive(const uint8_t *bytes, size_t length) {
   for (size_t i = 0; i < length; i++) {
     if (!frame_push(&s_receiver, bytes[i], &frame)) continue;
     on_frame(&frame, now);
-    /* the payload may have been a secret that the host typed */
-    secret_wipe(s_receiver.bytes, FRAME_HEADER + frame.length);
+    /* The payload may have been a secret that the host typed; the CRC tells a short one, too. */
+    secret_wipe(s_receiver.bytes, s_receiver.ended);
   }
 }
 
@@ -102,17 +120,18 @@ bool link_message_ready(size_t *length) {
   if (g_link.ready == 0) return false;
   g_link.ready = 0;
   g_link_running = true;
-  s_stale = false;
+  g_link_stale = false;
   return true;
 }
 
 void link_answer(size_t length) {
   g_link_running = false;
-  if (s_stale || length == 0) { /* who asked is gone */
+  if (g_link_stale || length == 0) { /* who asked is gone */
     message_release(FACE_LINK);
   } else {
     g_link.answer = length;
     g_link.cut = 0;
+    g_link.quiet_since = hal_now_us();
   }
-  s_stale = false;
+  g_link_stale = false;
 }

@@ -13,6 +13,9 @@
 /* The host pings after LINK_LIMIT_PING_MS of silence; one that lost LINK_LIMIT_LOST_PINGS of them is gone, and its card goes off. */
 #define SILENCE_US ((uint64_t)LINK_LIMIT_PING_MS * (LINK_LIMIT_LOST_PINGS + 1u) * MS)
 
+/* Frames of one message follow each other; a lost one is said again within LINK_LIMIT_RETRANSMISSIONS × LINK_LIMIT_RETRANSMIT_MS. */
+#define HALF_MESSAGE_US (3000u * MS)
+
 /* The payload of a data frame, or where it stands: made anew for each transmission, so that nothing is kept twice. */
 typedef struct {
   enum { ITEM_SMALL, ITEM_SERVICE, ITEM_PART } kind;
@@ -41,7 +44,8 @@ typedef struct {
   enum { RX_NONE, RX_STORE, RX_DROP } rx;
   size_t have;                 /* bytes of the current message */
   uint8_t head[CCID_HEADER];   /* of a dropped message, for its answer */
-  bool too_long;               /* why it is dropped */
+  uint8_t drop_error;          /* why it is dropped: bError, or 0 = the slot is busy */
+  uint64_t progress;           /* when its last frame came */
   size_t ready;                /* length of a whole message in g_message */
   uint8_t request[SERVICE_REQUEST_MAX];
   size_t request_length;
@@ -57,12 +61,15 @@ typedef struct {
 } session_t;
 
 extern session_t g_link;
-extern bool g_link_running;      /* ccid_run has our message, maybe one of a session that is over */
+extern bool g_link_running;      /* ccid_run has our message, maybe */
+extern bool g_link_stale;        /* … one of a session that is over */
 
 /* session.c */
 void link_end_session(void);
 /* receive.c */
 void link_take_frame(const frame_t *frame, uint64_t now);
+/* The message being stored is not wanted any more: gives the buffer back; what else comes of it is dropped, and answered with bError at its end. */
+void link_drop_message(uint8_t error);
 /* send.c */
 void link_acknowledged(uint8_t ack, uint64_t now);
 bool link_pend(const item_t *item);

@@ -62,8 +62,11 @@ static uint8_t s_out[400000]; /* what the reader said */
 static size_t s_out_length;
 static uint8_t s_tag, s_seq, s_expected; /* the host's side of the session */
 
+static bool s_port_full; /* the port takes nothing: the host reads nothing */
 static void pump(void) {
   size_t n;
+  (void)link_step();
+  if (s_port_full) return;
   do {
     n = link_transmit(s_out + s_out_length, 64);
     s_out_length += n;
@@ -446,7 +449,7 @@ static void host_goes(void) {
   CHECK(listen() == 1 && s_heard[0].seq == 1);
 
   begin("a silent host is gone after 20 s, its card goes off");
-  CHECK(link_next_deadline() == s_now + 20000000);
+  CHECK(link_step() == s_now + 20000000 && link_next_deadline() == UINT64_MAX);
   wait_ms(19999);
   CHECK(link_session_open());
   say(LINK_PING, 0, 0, s_tag, NULL, 0);
@@ -455,6 +458,43 @@ static void host_goes(void) {
   wait_ms(1);
   CHECK(!link_session_open() && s_lost == 1);
   (void)listen();
+
+  begin("… also when the port takes nothing from us any more: a host that is stopped with its port open");
+  s_port_full = true;
+  say_data(LINK_CHANNEL_CCID << 6, k_status, 10);
+  run(k_status, 10, k_answer, 10);
+  wait_ms(19999);
+  CHECK(link_session_open());
+  wait_ms(1);
+  CHECK(!link_session_open() && s_lost == 1 && !s_claimed);
+  s_port_full = false;
+  (void)listen();
+
+  begin("a host that pings and never takes its answer does not hold the buffer for ever");
+  s_port_full = true;
+  say_data(LINK_CHANNEL_CCID << 6, k_status, 10);
+  run(k_status, 10, k_answer, 10);
+  for (unsigned i = 0; i < 4; i++) {
+    CHECK(link_session_open() && s_claimed);
+    wait_ms(5000);
+    say(LINK_PING, 0, 0, s_tag, NULL, 0);
+  }
+  CHECK(!link_session_open() && s_lost == 1 && !s_claimed);
+  s_port_full = false;
+  (void)listen();
+
+  begin("the extension of a command whose session is over is no one's");
+  say_data(LINK_CHANNEL_CCID << 6, k_status, 10);
+  CHECK(link_message_ready(&length));
+  s_running = true;
+  hello[2] = 78;
+  say(LINK_HELLO, 0, 0, 0, hello, 10);
+  CHECK(listen() == 1);
+  link_time_extension(k_answer);
+  pump();
+  CHECK(listen() == 0);
+  s_running = false;
+  link_answer(10);
 
   begin("bye");
   say(LINK_BYE, 0, 0, s_tag, NULL, 0);
@@ -491,6 +531,63 @@ static void too_much(void) {
   say_data(LINK_CHANNEL_CCID << 6 | LINK_MORE, power_on, 4);
   say_data(LINK_CHANNEL_CCID << 6, power_on + 4, 6);
   CHECK(listen() == 1 && s_heard[0].payload[6] == 9 && s_heard[0].payload[8] == 0xe0);
+}
+
+static void half_messages(void) {
+  begin("a message that stays half gives the buffer back after 3 s; its end is answered with CMD_ABORTED");
+  static uint8_t part[1024];
+  memset(part, 0xee, sizeof part);
+  part[0] = 0x6f;
+  part[6] = 3;
+  say_data(LINK_CHANNEL_CCID << 6 | LINK_MORE, part, sizeof part);
+  CHECK(link_step() == s_now + 3000000);
+  for (unsigned i = 0; i < 4; i++) { /* nothing is not more of it */
+    wait_ms(700);
+    CHECK(s_claimed);
+    say_data(LINK_CHANNEL_CCID << 6 | LINK_MORE, part, 0);
+  }
+  wait_ms(200);
+  CHECK(!s_claimed && !link_holds_buffer() && link_session_open());
+  bool left = false;
+  for (size_t i = 0; i < 1024; i++) left |= g_message[i] == 0xee;
+  CHECK(!left);
+  (void)listen();
+  say_data(LINK_CHANNEL_CCID << 6, part, 100);
+  CHECK(listen() == 1 && s_heard[0].payload[6] == 3 && s_heard[0].payload[7] == 0x40 && s_heard[0].payload[8] == 0xff);
+  s_expected = 1;
+  say_data(LINK_CHANNEL_CCID << 6, k_status, 10);
+  run(k_status, 10, k_answer, 10);
+  CHECK(listen() == 1);
+
+  begin("… one of less than a header, too, and nobody is answered");
+  say_data(LINK_CHANNEL_CCID << 6 | LINK_MORE, part, 4);
+  wait_ms(3000);
+  CHECK(!s_claimed);
+  (void)listen();
+  say_data(LINK_CHANNEL_CCID << 6, part, 5);
+  wait_ms(20);
+  CHECK(listen() == 1 && s_heard[0].kind == LINK_ACK);
+}
+
+static void nothing_stays(void) {
+  STORY("nothing of a frame stays in the receiver, good or bad, nor its check");
+  uint8_t wire[FRAME_WIRE_MAX], payload[600];
+  memset(payload, 0xee, sizeof payload);
+  for (unsigned bad = 0; bad < 2; bad++) {
+    frame_receiver_t receiver = {0};
+    frame_t frame;
+    const size_t n = frame_encode(wire, true, (wire_link_header_t){LINK_CHANNEL_CCID << 6, 1, 2, 3}, payload, sizeof payload);
+    wire[100] ^= (uint8_t)(bad << 2);
+    for (size_t i = 0; i < n; i++) {
+      if (frame_push(&receiver, wire[i], &frame)) {
+        CHECK(bad == 0 && receiver.ended == n - 2);
+        memset(receiver.bytes, 0, receiver.ended); /* as link_receive does */
+      }
+    }
+    unsigned left = 0;
+    for (size_t i = 0; i < sizeof receiver.bytes; i++) left += receiver.bytes[i] != 0;
+    CHECK(left == 0);
+  }
 }
 
 static void services(void) {
@@ -637,6 +734,8 @@ int main(void) {
   abort_before_it_begins();
   host_goes();
   too_much();
+  half_messages();
+  nothing_stays();
   services();
   notices();
   efficiency();
