@@ -4,7 +4,7 @@
 
 #define EDGES (IO_EDGE_LOW(PIN_CARD_PRESENT) | IO_EDGE_HIGH(PIN_CARD_PRESENT) | IO_EDGE_LOW(PIN_CARD_OVER_CURRENT_N))
 
-static volatile bool s_overcurrent; /* latched until VCC is asked for again: the front end's report ends with the current */
+static volatile bool s_overcurrent; /* latched until the loop switches VCC: the front end's report ends with the current */
 
 static bool pin_high(uint32_t pin) { return (SIO_GPIO_IN & BIT(pin)) != 0; }
 
@@ -41,10 +41,10 @@ bool hal_card_overcurrent(void) { return s_overcurrent || !pin_high(PIN_CARD_OVE
 /* The three below look at the switch and act with interrupts off: a card pulled in between was switched off by the interrupt, and must stay so. */
 void hal_card_vcc(uint8_t voltage_class) {
   const uint32_t primask = irq_save();
+  s_overcurrent = false;
   if (voltage_class == 0) {
     vcc_off();
   } else if (hal_card_present()) {
-    s_overcurrent = false;
     SIO_GPIO_OUT_CLR = BIT(PIN_CARD_VSEL0) | BIT(PIN_CARD_VSEL1);
     SIO_GPIO_OUT_SET = (voltage_class & 1u ? BIT(PIN_CARD_VSEL0) : 0u) | (voltage_class & 2u ? BIT(PIN_CARD_VSEL1) : 0u);
     SIO_GPIO_OUT_SET = BIT(PIN_CARD_VCC);

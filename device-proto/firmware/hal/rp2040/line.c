@@ -206,9 +206,10 @@ void hal_line_start(void) {
   machine_stop(); /* direction: in */
   force(CARD_PIO_DO_LOW);
   listen();
-  /* The pin is handed over only now that the machine lets go of it, and only while the card is in: a card pulled meanwhile was switched off. */
+  /* The pin is handed over only now that the machine lets go of it, and only while the card is in and powered: one that was pulled or drew too
+   * much meanwhile was switched off, and its I/O stays low. */
   const uint32_t primask = irq_save();
-  if (hal_card_present()) GPIO_CTRL(PIN_CARD_IO) = FUNC_PIO0;
+  if (hal_card_present() && (SIO_GPIO_OUT & BIT(PIN_CARD_VCC)) != 0) GPIO_CTRL(PIN_CARD_IO) = FUNC_PIO0;
   irq_restore(primask);
   s_running = true;
 }

@@ -6,6 +6,9 @@
 #define RX_SIZE 2048u /* 0.18 s at full line rate */
 #define TX_SIZE 1024u
 
+/* An index says "there is a byte" or "there is room" to the interrupt: it moves after the byte did, never before. */
+#define BYTE_THEN_INDEX() __asm volatile("" ::: "memory")
+
 static uint8_t s_rx[RX_SIZE], s_tx[TX_SIZE];
 static volatile uint32_t s_rx_in, s_rx_out, s_tx_in, s_tx_out; /* free-running; the index is taken modulo the size */
 
@@ -47,13 +50,21 @@ void irq_uart0(void) {
 
 size_t hal_uart_read(uint8_t *data, size_t capacity) {
   size_t n = 0;
-  while (n < capacity && s_rx_out != s_rx_in) data[n++] = s_rx[s_rx_out++ % RX_SIZE];
+  while (n < capacity && s_rx_out != s_rx_in) {
+    data[n++] = s_rx[s_rx_out % RX_SIZE];
+    BYTE_THEN_INDEX();
+    s_rx_out++;
+  }
   return n;
 }
 
 size_t hal_uart_write(const uint8_t *data, size_t length) {
   size_t n = 0;
-  while (n < length && s_tx_in - s_tx_out < TX_SIZE) s_tx[s_tx_in++ % TX_SIZE] = data[n++];
+  while (n < length && s_tx_in - s_tx_out < TX_SIZE) {
+    s_tx[s_tx_in % TX_SIZE] = data[n++];
+    BYTE_THEN_INDEX();
+    s_tx_in++;
+  }
   const uint32_t primask = irq_save();
   fill_fifo(); /* the interrupt comes on the way down past 1/8, so the first bytes are put in by hand */
   irq_restore(primask);
