@@ -91,12 +91,14 @@ describe("values refuse each form that is not DER by its own rule", () => {
     ["06032a8001", oidValue, 3, "an arc must not begin with 80"],
     ["06028001", oidValue, 2, "an arc must not begin with 80"],
     ["06022a86", oidValue, 3, "the last arc is cut off"],
+    [`0615 2a ${"ff".repeat(19)}7f`, oidValue, 22, "an arc of more than 19 octets is not used here"],
     ["0300", bitStringValue, 2, "a BIT STRING begins with the count of unused bits"],
     ["03020800", bitStringValue, 2, "at most 7 bits of a BIT STRING are unused"],
     ["030101", bitStringValue, 2, "an empty BIT STRING has no unused bits"],
     ["03020301", bitStringValue, 3, "unused bits of a BIT STRING must be zero"],
     ["03020780", (e) => bitStringOctets(e, "a key"), 2, "a key is a whole number of octets"],
     ["03020080", namedBits, 2, "a named bit list must not end with zero bits"],
+    [`030a00${"00".repeat(8)}80`, namedBits, 2, "a named bit list of more than 64 bits is not used here"],
     ["0c01ff", textValue, 2, "a UTF8String that is not UTF-8"],
     ["0c03eda080", textValue, 2, "a UTF8String that is not UTF-8"],
     ["13012a", textValue, 2, "a PrintableString with another character"],
@@ -165,6 +167,9 @@ describe("reader and writer agree", () => {
     expect(toHex(write.oid("2.999.1"))).toBe("0603883701");
     expect(() => write.oid("1.40")).toThrow(RangeError);
     expect(() => write.oid("3.1")).toThrow(RangeError);
+    // a UUID as an arc is the longest there is (X.667 §7)
+    const uuid = `2.25.${(1n << 128n) - 1n}`;
+    expect(oidValue(new DerReader(write.oid(uuid)).next())).toBe(uuid);
     const arcs = fc.tuple(fc.constantFrom(0, 1, 2), fc.nat(39), fc.array(fc.bigInt({ min: 0n, max: 1n << 70n }), { maxLength: 8 }));
     fc.assert(
       fc.property(arcs, ([root, second, rest]) => {
@@ -172,6 +177,19 @@ describe("reader and writer agree", () => {
         return oidValue(new DerReader(write.oid(dotted)).next()) === dotted;
       }),
     );
+  });
+  test("hostile sizes cost no more than their length", () => {
+    const began = performance.now();
+    const million = new Uint8Array(1_000_000).fill(0xff);
+    for (const [tag, read] of [
+      [Tag.oid, oidValue],
+      [Tag.bitString, namedBits],
+      [Tag.integer, (e: DerElement) => smallInteger(e, "it")],
+    ] as const) {
+      million[0] = tag === Tag.integer ? 0x7f : tag === Tag.bitString ? 0 : 0x2a;
+      expect(() => read(new DerReader(write.tlv(tag, million)).next())).toThrow(DerError);
+    }
+    expect(performance.now() - began).toBeLessThan(2000);
   });
   test("named bits, times, strings, lengths", () => {
     fc.assert(

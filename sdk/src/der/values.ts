@@ -45,7 +45,10 @@ export function checkNull(element: DerElement): void {
   if (element.content.length !== 0) throw new DerError(element.contentOffset, "a NULL has no content");
 }
 
-/** OBJECT IDENTIFIER in dotted form. */
+/** Longest arc, octets: 2.25's UUIDs have 128 bits (X.667 §7), which is 19 of 7. */
+const longestArc = 19;
+
+/** OBJECT IDENTIFIER in dotted form. Arcs above 133 bits are refused: turning a hostile one into decimal digits takes minutes. */
 export function oidValue(element: DerElement): string {
   const { content, contentOffset } = element;
   if (content.length === 0) throw new DerError(contentOffset, "an OBJECT IDENTIFIER has at least one octet");
@@ -53,6 +56,7 @@ export function oidValue(element: DerElement): string {
   let start = 0;
   for (let i = 0; i < content.length; i++) {
     if (i === start && content[i] === 0x80) throw new DerError(contentOffset + i, "an arc must not begin with 80");
+    if (i - start >= longestArc) throw new DerError(contentOffset + i, `an arc of more than ${longestArc} octets is not used here`);
     if (content[i]! >= 0x80) continue;
     const arc = arcValue(content.subarray(start, i + 1));
     if (start > 0) dotted += `.${arc}`;
@@ -88,10 +92,15 @@ export function bitStringOctets(element: DerElement, what: string): Uint8Array {
   return bytes;
 }
 
+/** Longest named bit list, bits. No list in X.509 or CMS has more than 9. */
+const mostNamedBits = 64;
+
 /** Named bit list: the numbers of the bits that are set. Trailing zero bits must not be encoded (X.690 §11.2.2). */
 export function namedBits(element: DerElement): number[] {
   const { bytes, unused } = bitStringValue(element);
   const length = bytes.length * 8 - unused;
+  if (length > mostNamedBits)
+    throw new DerError(element.contentOffset, `a named bit list of more than ${mostNamedBits} bits is not used here`);
   const isSet = (bit: number): boolean => ((bytes[bit >> 3]! >> (7 - (bit & 7))) & 1) === 1;
   if (length > 0 && !isSet(length - 1)) throw new DerError(element.contentOffset, "a named bit list must not end with zero bits");
   return Array.from({ length }, (_, bit) => bit).filter(isSet);

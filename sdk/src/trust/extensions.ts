@@ -140,13 +140,14 @@ const informative: ReadonlySet<string> = new Set([
 export function readExtensions(element: DerElement): Extensions {
   const list = DerReader.single(element.content, Tag.sequence, "extensions", element.contentOffset);
   const out: Out = {};
-  const order: string[] = [];
+  // a set, since a hostile certificate may have a hundred thousand of them
+  const seen = new Set<string>();
   const critical = new Set<string>();
   eachItem(list, "extensions", 1, (item) => {
     const reader = DerReader.sequence(item, "an extension");
     const oid = oidValue(reader.take(Tag.oid, "the extension's type"));
-    if (order.includes(oid)) throw new DerError(item.offset, `extension ${oid} is here twice (RFC 5280 §4.2)`);
-    order.push(oid);
+    if (seen.has(oid)) throw new DerError(item.offset, `extension ${oid} is here twice (RFC 5280 §4.2)`);
+    seen.add(oid);
     const flag = reader.maybe(Tag.boolean, "critical");
     if (flag !== undefined && !booleanValue(flag)) throw new DerError(flag.offset, "critical FALSE is the default and must not be written");
     if (flag !== undefined) critical.add(oid);
@@ -159,5 +160,5 @@ export function readExtensions(element: DerElement): Extensions {
     inner.end(`extension ${oid}`);
   });
   const unknownCritical = [...critical].filter((oid) => readers[oid] === undefined || informative.has(oid));
-  return { order, critical, unknownCritical, ...out };
+  return { order: [...seen], critical, unknownCritical, ...out };
 }

@@ -25,6 +25,7 @@ export interface PathResult {
 export interface PathOptions {
   /** Pinned roots: the caller's, never the card's and never the message's. */
   readonly roots: readonly Certificate[];
+  /** The moment to judge. `checkPath` throws `RangeError` for an invalid date. */
   readonly at: Date;
   /** Untrusted helpers between the two; JPKI has none. */
   readonly intermediates?: readonly Certificate[];
@@ -40,6 +41,7 @@ const longest = 5;
  * never the first with the right name.
  */
 export function checkPath(leaf: Certificate, options: PathOptions): PathResult {
+  if (Number.isNaN(options.at.getTime())) throw new RangeError("the time to judge is not a time");
   const keys = options.keys ?? sharedKeys();
   const problems: PathProblem[] = [];
   const chain: Certificate[] = [leaf];
@@ -54,7 +56,8 @@ export function checkPath(leaf: Certificate, options: PathOptions): PathResult {
     const signed = (issuer: Certificate): boolean => issuedBy(subject, issuer, keys);
     const anchors = options.roots.filter(byName);
     const helpers = (options.intermediates ?? []).filter((each) => byName(each) && !chain.includes(each));
-    root = anchors.find(signed);
+    // a key may have been certified anew: of two roots with one key, the one that is valid at the time
+    root = anchors.find((each) => validAt(each, options.at) && signed(each)) ?? anchors.find(signed);
     const issuer = root ?? helpers.find(signed);
     if (issuer === undefined) {
       problems.push({ kind: "no-issuer", subject, nameMatched: anchors.length + helpers.length > 0 });
@@ -70,7 +73,7 @@ export function checkPath(leaf: Certificate, options: PathOptions): PathResult {
 function checkOne(certificate: Certificate, depth: number, at: Date, problems: PathProblem[]): void {
   const { extensions } = certificate;
   if (at < certificate.notBefore) problems.push({ kind: "not-yet-valid", certificate });
-  if (at.getTime() >= certificate.notAfter.getTime() + 1000) problems.push({ kind: "expired", certificate });
+  else if (!validAt(certificate, at)) problems.push({ kind: "expired", certificate });
   if (extensions.unknownCritical.length > 0) problems.push({ kind: "unknown-critical", certificate, oids: extensions.unknownCritical });
   if (depth === 0) return;
   if (extensions.basicConstraints?.ca !== true) problems.push({ kind: "not-a-ca", certificate });
@@ -79,6 +82,9 @@ function checkOne(certificate: Certificate, depth: number, at: Date, problems: P
   if (limit !== undefined && depth - 1 > limit) problems.push({ kind: "path-length", certificate });
   if (extensions.order.includes("2.5.29.30")) problems.push({ kind: "name-constraints", certificate });
 }
+
+/** The last second is valid to its end. */
+const validAt = ({ notBefore, notAfter }: Certificate, at: Date): boolean => at >= notBefore && at.getTime() < notAfter.getTime() + 1000;
 
 /** True when `issuer`'s key signed `subject`. Says nothing about names, times or rights. */
 export function issuedBy(subject: Certificate, issuer: Certificate, keys: KeyCache = sharedKeys()): boolean {

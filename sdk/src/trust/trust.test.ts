@@ -215,6 +215,14 @@ describe("parseCertificate refuses by name", () => {
   });
 });
 
+test("a hundred thousand extensions cost no more than their length", () => {
+  const many = Buffer.concat(Array.from({ length: 100_000 }, (_, i) => extension(`1.2.${i}`, false, write.nullValue())));
+  const der = make({ extensions: [many] });
+  const began = performance.now();
+  expect(parseCertificate(der).extensions.order.length).toBe(100_000);
+  expect(performance.now() - began).toBeLessThan(3000);
+});
+
 describe("checkPath", () => {
   const caExtensions = (pathLength?: number): Uint8Array[] => [
     extension(Oid.keyUsage, true, write.bits(5)),
@@ -266,6 +274,34 @@ describe("checkPath", () => {
     );
     const result = checkPath(under, { roots: [chain[0]!], at, intermediates: [chain[1]!] });
     expect(result.problems.map(({ kind }) => kind).sort()).toEqual(["no-cert-sign", "not-a-ca"]);
+  });
+  test("of two roots with one key, the one that is valid counts", () => {
+    const old = { notBefore: new Date("2020-01-01T00:00:00Z"), notAfter: new Date("2021-01-01T00:00:00Z") };
+    const rootOf = (times: typeof old): Certificate =>
+      parseCertificate(
+        testCertificate(
+          { serial: 1, issuer: name("n0"), subject: name("n0"), ...times, publicKey: pairs[0]!.publicKey, extensions: caExtensions() },
+          pairs[0]!.privateKey,
+        ),
+      );
+    const [expired, renewed] = [rootOf(old), rootOf(validity)];
+    const leaf = chainOf(2)[1]!;
+    for (const roots of [
+      [expired, renewed],
+      [renewed, expired],
+    ])
+      expect(checkPath(leaf, { roots, at })).toMatchObject({ problems: [], root: renewed });
+    expect(checkPath(leaf, { roots: [expired], at }).problems).toMatchObject([{ kind: "expired" }]);
+  });
+  test("no time, no verdict", () => {
+    expect(() => checkPath(sign_, { roots: [root], at: new Date("tomorrow") })).toThrow(RangeError);
+  });
+  test("the first and the last second are valid, to the millisecond", () => {
+    const on = (time: number): string[] => checkPath(sign_, { roots: [root], at: new Date(time) }).problems.map(({ kind }) => kind);
+    expect(on(sign_.notBefore.getTime() - 1)).toContain("not-yet-valid");
+    expect(on(sign_.notBefore.getTime())).toEqual([]);
+    expect(on(sign_.notAfter.getTime() + 999)).toEqual([]);
+    expect(on(sign_.notAfter.getTime() + 1000)).toEqual(["expired"]);
   });
   test("says whether only the name fitted", () => {
     const stranger = parseCertificate(make({ subject: root.subject.der, extensions: caExtensions() }));
