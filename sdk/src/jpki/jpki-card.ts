@@ -1,4 +1,5 @@
 import { InkanError } from "../errors.js";
+import { Queue } from "../exchange/queue.js";
 import type { PinVerifyTemplate } from "../reader/pin-template.js";
 import { digestInfo } from "../signing/digest-info.js";
 import type { Signer } from "../signing/signer.js";
@@ -30,12 +31,14 @@ export interface Verified {
 }
 
 /**
- * The JPKI application of a card. One conversation at a time: what was verified counts until another application is selected, and
- * every method leaves the application selected. Nothing that spends a try is ever repeated.
+ * The JPKI application of a card. What was verified counts until another application is selected, and every method leaves the
+ * application selected. Calls take turns, since each is a conversation: between selecting a secret and trying it no other call may
+ * select another. Nothing that spends a try is ever repeated.
  */
 export class JpkiCard {
   readonly #port: JpkiPort;
   readonly #files: JpkiFiles;
+  readonly #turns = new Queue();
   /** Name of the token, without its padding: `JPKIAPICCTOKEN2` on a My Number card. */
   readonly token: string;
   readonly kind: "card" | "old-card" | "android" | "iphone" | "unknown";
@@ -58,11 +61,15 @@ export class JpkiCard {
 
   /** Selects the application again: whatever was verified no longer counts. */
   async reselect(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    await this.#files.selectApplication(options.signal);
+    return this.#turns.run(() => this.#files.selectApplication(options.signal), options.signal);
   }
 
   /** Tries left of a secret; 0 = blocked; `undefined` when the card does not say. Spends no try. */
   async triesLeft(which: Which, options: { readonly signal?: AbortSignal } = {}): Promise<number | undefined> {
+    return this.#turns.run(() => this.#tries(which, options), options.signal);
+  }
+
+  async #tries(which: Which, options: { readonly signal?: AbortSignal }): Promise<number | undefined> {
     await this.#files.selectFile(files.secret[which], options.signal);
     const { sw } = await this.#port.transmit(Uint8Array.of(0x00, 0x20, 0x00, 0x80), options);
     if ((sw & 0xfff0) === 0x63c0) return sw & 0xf;
@@ -77,18 +84,22 @@ export class JpkiCard {
    * (with `secretTriesLeft`), `pin-blocked`, `pin-last-try`, `pin-short`, `pin-long`, `pin-characters`, and the pad's own.
    */
   async verify(which: Which, source: SecretSource, options: VerifyOptions = {}): Promise<Verified> {
-    const signal = options.signal === undefined ? {} : { signal: options.signal };
-    const folded = source.on === "host" && which === "sign" && foldSecret(source.pin);
     try {
+      const folded = source.on === "host" && which === "sign" && foldSecret(source.pin);
       if (source.on === "host") checkSecret(which, source.pin);
-      const tries = await this.triesLeft(which, signal);
-      if (tries === 0) throw new InkanError("pin-blocked", { tries: 0 });
-      if (tries === 1 && options.lastTry !== true) throw new InkanError("pin-last-try", { tries: 1 });
-      judge(source.on === "pad" ? await this.#onPad(which, options) : await this.#onHost(source.pin, signal));
+      await this.#turns.run(() => this.#try(which, source, options), options.signal);
       return { folded };
     } finally {
       if (source.on === "host") source.pin.fill(0);
     }
+  }
+
+  async #try(which: Which, source: SecretSource, options: VerifyOptions): Promise<void> {
+    const signal = options.signal === undefined ? {} : { signal: options.signal };
+    const tries = await this.#tries(which, signal);
+    if (tries === 0) throw new InkanError("pin-blocked", { tries: 0 });
+    if (tries === 1 && options.lastTry !== true) throw new InkanError("pin-last-try", { tries: 1 });
+    judge(source.on === "pad" ? await this.#onPad(which, options) : await this.#onHost(source.pin, signal));
   }
 
   /** The file is selected already, by reading its counter. */
@@ -118,7 +129,7 @@ export class JpkiCard {
 
   /** A certificate, DER, without the file's padding. `sign` needs its secret verified first: it names its holder. */
   async readCertificate(name: CertificateName, options: { readonly signal?: AbortSignal } = {}): Promise<Uint8Array> {
-    return this.#files.readObject(files.certificate[name], options.signal);
+    return this.#turns.run(() => this.#files.readObject(files.certificate[name], options.signal), options.signal);
   }
 
   /**
@@ -136,9 +147,11 @@ export class JpkiCard {
       key: "rsa",
       sign: async (hash, digest, { signal } = {}) => {
         const info = digestInfo(hash, digest);
-        await this.#files.selectFile(files.key[which], signal);
         const apdu = Uint8Array.of(0x80, 0x2a, 0x00, 0x80, info.length, ...info, 0x00);
-        const { data, sw } = await this.#port.transmit(apdu, signal === undefined ? {} : { signal });
+        const { data, sw } = await this.#turns.run(async () => {
+          await this.#files.selectFile(files.key[which], signal);
+          return this.#port.transmit(apdu, signal === undefined ? {} : { signal });
+        }, signal);
         // The reader's consent screen answers for the card (device-proto/firmware/guard/guard.h): 6401 the person said no, 6400 nobody answered.
         if (sw === 0x6401) throw new InkanError("consent-refused");
         if (sw === 0x6400) throw new InkanError("consent-timeout");

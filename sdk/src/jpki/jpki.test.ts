@@ -97,6 +97,42 @@ describe("the JPKI application", () => {
     expect(await jpki.triesLeft("auth")).toBe(3);
   });
 
+  test("calls at once take turns: no secret is tried on the other's counter, no key signs for the other", async () => {
+    const card = standard();
+    const jpki = await openJpki(portTo(card));
+    const digest = new Uint8Array(32);
+    const [, left, , certificate, signature] = await Promise.all([
+      jpki.verify("auth", { on: "host", pin: bytes(material.authPin) }),
+      jpki.triesLeft("sign"),
+      jpki.verify("sign", { on: "pad" }),
+      jpki.readCertificate("sign"),
+      jpki.signer("auth").then((signer) => signer.sign("sha256", digest)),
+      jpki.readCertificate("auth-ca"),
+      jpki.triesLeft("auth"),
+    ]);
+    expect(left).toBe(5);
+    expect([card.triesLeft("jpki", 0x18), card.triesLeft("jpki", 0x1b)]).toEqual([3, 5]);
+    expect(certificate).toEqual(material.signCertificate);
+    const again = await (await jpki.signer("auth")).sign("sha256", digest);
+    expect(toHex(signature)).toBe(toHex(again));
+  });
+
+  test("a host's secret that never got its turn is overwritten, too", async () => {
+    const jpki = await openJpki(portTo(standard()));
+    const [before, queued] = [new AbortController(), new AbortController()];
+    before.abort();
+    const pins = [bytes(material.authPin), bytes(material.authPin)] as const;
+    const reading = jpki.readCertificate("auth");
+    const all = [
+      jpki.verify("auth", { on: "host", pin: pins[0] }, { signal: before.signal }),
+      jpki.verify("auth", { on: "host", pin: pins[1] }, { signal: queued.signal }),
+    ];
+    queued.abort();
+    for (const each of all) await expect(each).rejects.toMatchObject({ code: "aborted" });
+    for (const pin of pins) expect(pin.every((octet) => octet === 0)).toBe(true);
+    await reading;
+  });
+
   test("a host's secret is checked before a try is spent, folded, and overwritten", async () => {
     const card = standard();
     const jpki = await openJpki(portTo(card));
