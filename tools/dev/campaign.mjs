@@ -25,6 +25,10 @@ const { differences, fates, findSecret, observeSecret, randomSecret, sameShape, 
   new URL("../../hwtest/dist/src/campaigns/index.js", import.meta.url).href
 );
 
+// Read once: a build that runs beside this must not change the image between two halves of a case.
+const { releasedFirmware } = await import(new URL("../../device-proto/dist/src/firmware.js", import.meta.url).href);
+const { image, boot } = await releasedFirmware();
+
 const campaigns = {
   /** Two secrets of one shape, any length, any end, both faces, any start: nothing may tell them apart, and neither stands anywhere. */
   "pin-secrecy": async (index) => {
@@ -34,7 +38,7 @@ const campaigns = {
     const fate = index % 20 === 19 ? "timed-out" : quick[random(quick.length)];
     const face = random(2) ? "usb" : "link";
     const secret = randomSecret(random, 6 + random(11));
-    const session = { fate, face, seed: 1 + random(1_000_000) };
+    const session = { fate, face, seed: 1 + random(1_000_000), image, boot };
     const first = await observeSecret({ ...session, secret });
     const second = await observeSecret({ ...session, secret: sameShape(random, secret) });
     return { what: `${fate} over ${face}`, problems: [...differences(first, second), ...findSecret(secret, first)] };

@@ -102,7 +102,7 @@ export function differences(a: Observation, b: Observation): string[] {
     if (at >= 0) found.push(`${name} at 0x${((name === "RAM" ? 0x20000000 : 0x50100000) + at).toString(16)}`);
   }
   for (const path of new Set([...Object.keys(a.models), ...Object.keys(b.models)]))
-    if (a.models[path] !== b.models[path]) found.push(`${path}: ${a.models[path]} / ${b.models[path]}`);
+    if (a.models[path] !== b.models[path]) found.push(`${path}: ${short(a.models[path])} / ${short(b.models[path])}`);
   return found;
 }
 
@@ -202,6 +202,10 @@ function tap(bench: VirtualReader): string[] {
 
 function differing(secret: string): string {
   return secret.startsWith("A") ? `B${secret.slice(1)}` : `A${secret.slice(1)}`;
+}
+
+function short(value: string | undefined): string {
+  return value === undefined ? "nothing" : value.length > 60 ? `${value.slice(0, 60)}… (${value.length})` : value;
 }
 
 function firstDifference(a: readonly string[], b: readonly string[]): string | undefined {
