@@ -56,6 +56,20 @@ describe("virtual:", () => {
     await clock.run(reader.close());
     expect(order).toEqual(["transport", "bench"]);
   });
+  test("the opening can be aborted, before and during, and says so in the SDK's own words", async () => {
+    expect(await codeOf(openUri("virtual:", { signal: AbortSignal.abort("a word") }))).toBe("aborted");
+    const clock = new FakeClock();
+    const transport = new FakeReader({ clock, reflex: (command, polite) => (command.name === "Abort" ? polite() : []) });
+    const stop = new AbortController();
+    const virtual = { open: async () => ({ transport, clock, close: async () => undefined }) };
+    const opening = openUri("virtual:", { virtual, signal: stop.signal });
+    opening.catch(() => undefined);
+    await clock.advance(10);
+    stop.abort();
+    expect(await codeOf(clock.run(opening))).toBe("aborted");
+    expect(clock.now()).toBeLessThan(100);
+    expect(await transport.closed).toBe("closed");
+  });
   test("without the bench it is a missing package", async () => expect(await codeOf(openUri("virtual:"))).toBe("package-missing"));
 });
 

@@ -1,4 +1,4 @@
-import { InkanError } from "../errors.js";
+import { abortError, InkanError } from "../errors.js";
 import type { Clock } from "../exchange/clock.js";
 import { Reader } from "../reader/reader.js";
 import type { TraceSink } from "../trace/event.js";
@@ -21,6 +21,7 @@ export interface OpenUriOptions {
   readonly trace?: TraceSink;
   /** Longest wait for the reader's first answer, ms. */
   readonly timeoutMs?: number;
+  /** Aborts the opening. */
   readonly signal?: AbortSignal;
   /** What opens `virtual:`. */
   readonly virtual?: VirtualDoor;
@@ -51,7 +52,7 @@ export function parseUri(uri: string): ReaderUri {
 
 /**
  * Opens the reader a URI names. Rejects with `usage`, `no-reader`, `several-readers`, `permission-denied`, `port-in-use`, `port-missing`,
- * `port-garbage`, `link-version`, `usb-missing`, `package-missing` and what {@link Reader.open} rejects with.
+ * `port-garbage`, `link-version`, `usb-missing`, `package-missing`, `aborted` and what {@link Reader.open} rejects with.
  *
  * @example
  * await using reader = await openUri("usb:");
@@ -60,8 +61,13 @@ export function parseUri(uri: string): ReaderUri {
 export async function openUri(uri: string, options: OpenUriOptions = {}): Promise<Reader> {
   const { clock, trace, timeoutMs, signal } = options;
   const parsed = parseUri(uri);
-  signal?.throwIfAborted();
-  const common = { ...(clock && { clock }), ...(trace && { trace }), ...(timeoutMs !== undefined && { timeoutMs }) };
+  if (signal?.aborted) throw abortError(signal);
+  const common = {
+    ...(clock && { clock }),
+    ...(trace && { trace }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(signal && { signal }),
+  };
   switch (parsed.scheme) {
     case "usb": {
       const { device, address } = choose(await (options.usb ?? findUsbReaders)(), parsed.which);

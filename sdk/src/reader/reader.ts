@@ -19,6 +19,8 @@ export interface ReaderOptions {
   readonly trace?: TraceSink;
   /** Longest wait for the reader's first answer, ms; default 5 000. */
   readonly timeoutMs?: number;
+  /** Aborts the opening, nothing later. */
+  readonly signal?: AbortSignal;
   /** Called once after the transport was closed, by `close()`: gives back what the transport stands on. */
   readonly release?: () => Promise<void>;
 }
@@ -87,7 +89,7 @@ export class Reader implements AsyncDisposable {
   static async open(transport: Transport, options: ReaderOptions = {}): Promise<Reader> {
     const reader = new Reader(transport, options);
     try {
-      await reader.slotStatus({ timeoutMs: options.timeoutMs ?? STATUS_MS });
+      await reader.slotStatus({ timeoutMs: options.timeoutMs ?? STATUS_MS, ...(options.signal && { signal: options.signal }) });
       return reader;
     } catch (error) {
       // why it could not be opened counts, not what giving it back said on top

@@ -19,7 +19,7 @@ const address = { uri: "usb:E661", name: "test", virtual: true };
 class Pipe {
   readonly packets: Uint8Array[] = [];
   #waiting: { length: number; have: number[]; resolve(result: UsbInResultLike): void; reject(error: Error): void } | undefined;
-  failNext: Error | "stall" | undefined;
+  failNext: Error | "stall" | "babble" | undefined;
   push(message: Uint8Array, zlp = true): void {
     for (let at = 0; at < message.length; at += PACKET) this.packets.push(message.slice(at, at + PACKET));
     if (zlp && message.length % PACKET === 0) this.packets.push(new Uint8Array(0));
@@ -31,7 +31,7 @@ class Pipe {
       this.#serve();
     });
   }
-  fail(error: Error | "stall"): void {
+  fail(error: Error | "stall" | "babble"): void {
     this.failNext = error;
     this.#serve();
   }
@@ -45,7 +45,7 @@ class Pipe {
     if (this.failNext) {
       const failure = this.failNext;
       this.failNext = undefined;
-      return done(() => (failure === "stall" ? waiting.resolve({ status: "stall" }) : waiting.reject(failure)));
+      return done(() => (typeof failure === "string" ? waiting.resolve({ status: failure }) : waiting.reject(failure)));
     }
     while (this.packets.length) {
       const packet = this.packets.shift()!;
@@ -210,6 +210,31 @@ describe("a USB reader", () => {
     await settle();
     expect(await transport.closed).toBe("unplugged");
     expect(await codeOf(transport.send(new Uint8Array(10)))).toBe("reader-unplugged");
+  });
+
+  test("a reader that babbles is given up, and nothing of it is taken for a message", async () => {
+    const device = new FakeUsbDevice();
+    const transport = await UsbTransport.open(device, { address, clock });
+    const messages: Uint8Array[] = [];
+    const events: TransportEvent[] = [];
+    transport.onMessage = (message) => messages.push(message);
+    transport.onEvent = (event) => events.push(event);
+    const answer = unhex("81000000000000000000");
+    device.bulk.fail("babble");
+    await clock.advance(30);
+    device.bulk.push(answer);
+    await settle();
+    expect(messages.length, "one is no end").toBe(1);
+    // answers at once, for ever: only a pause lets anybody else run
+    let asked = 0;
+    device.transferIn = async () => (asked++, { status: "babble", data: new DataView(answer.buffer) });
+    device.bulk.fail("babble");
+    await clock.advance(2000);
+    expect(await transport.closed).toBe("violation");
+    expect(asked).toBeLessThan(30);
+    expect(messages.length).toBe(1);
+    expect(events.filter((event) => event.type === "discarded" && /babbled/.test(event.reason)).length).toBeGreaterThan(5);
+    expect(clock.pending).toBe(0);
   });
 
   test("a dwLength beyond all bounds ends the reader, not the memory", async () => {

@@ -226,7 +226,10 @@ export class UsbTransport implements Transport {
         if (result.status === "stall") {
           await this.#device.clearHalt("in", number);
           this.onEvent?.({ type: "discarded", bytes: new Uint8Array(0), reason: `endpoint ${number} IN stalled` });
-        } else return result.data && new Uint8Array(result.data.buffer, result.data.byteOffset, result.data.byteLength);
+        } else if (result.status === "babble") {
+          // more came than there was room for: what is there is no message, and asking again at once would go on for ever
+          this.onEvent?.({ type: "discarded", bytes: bytesOf(result) ?? new Uint8Array(0), reason: `endpoint ${number} IN babbled` });
+        } else return bytesOf(result);
       } catch (error) {
         if (this.#stop.signal.aborted) return undefined;
         // node-usb ends an IN transfer after a second; nothing has come, nothing is lost
@@ -246,6 +249,9 @@ export class UsbTransport implements Transport {
     }
   }
 }
+
+const bytesOf = ({ data }: UsbInResultLike): Uint8Array | undefined =>
+  data && new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
 async function descriptor(device: UsbDeviceLike, value: number, length: number): Promise<Uint8Array> {
   const { status, data } = await device.controlTransferIn(
