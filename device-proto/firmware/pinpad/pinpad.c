@@ -43,7 +43,7 @@ typedef struct {
 static bool blocked(unsigned sw) { return sw == 0x63c0u || sw == 0x6983u || sw == 0x6984u; }
 
 static ending_t card_failed(card_result_t how, card_result_t *card) {
-  *card = hal_card_present() ? how : CARD_ABSENT;
+  *card = !hal_card_present() ? CARD_ABSENT : hal_card_overcurrent() ? CARD_OVERCURRENT : how;
   if (*card == CARD_ABORTED) return (ending_t){PIN_ABORTED, RESULT_ABORTED, -1};
   return (ending_t){PIN_CARD_FAILED, *card == CARD_ABSENT ? RESULT_PULLED : RESULT_CARD_FAILED, -1};
 }
@@ -58,8 +58,10 @@ static ending_t not_entered(entry_t how, card_result_t *card) {
 static card_result_t send(size_t length, unsigned *sw) {
   size_t n = 0;
   const card_result_t how = card_exchange(g_secret.apdu, length, g_secret.reply, sizeof g_secret.reply, &n);
-  if (how != CARD_OK) return how;
-  if (n < 2) return CARD_PROTOCOL;
+  if (how != CARD_OK || n < 2) {
+    guard_after(g_secret.apdu, 4, NULL, 0);
+    return how != CARD_OK ? how : CARD_PROTOCOL;
+  }
   *sw = (unsigned)g_secret.reply[n - 2] << 8 | g_secret.reply[n - 1];
   guard_after(g_secret.apdu, 4, &g_secret.reply[n - 2], 2);
   return CARD_OK;
@@ -127,6 +129,10 @@ pin_outcome_t pinpad_run(const uint8_t *block, size_t length, uint8_t *answer, s
   *answer_length = 0;
   *card = CARD_OK;
   if (!template_parse(block, length, &t, bad_offset)) return PIN_REFUSED;
+  if (guard_chain_open()) { /* else a host could have the card sign the secret as the rest of its data */
+    *bad_offset = (size_t)(t.apdu - block);
+    return PIN_REFUSED;
+  }
   front_take();
   ending_t ending = dialog(&t, &sw, card);
   pinpad_wipe();

@@ -11,6 +11,7 @@
 
 #define JPKI 0xd3, 0x92, 0xf0, 0x00, 0x26, 0x01, 0x00, 0x00, 0x00, 0x01
 static const uint8_t k_select_jpki[] = {0x00, 0xa4, 0x04, 0x0c, 0x0a, JPKI};
+static const uint8_t k_other[] = {0x00, 0xa4, 0x04, 0x00, 0x07, 0xa0, 0x00, 0x00, 0x00, 0x87, 0x10, 0x02};
 static const uint8_t k_ok[] = {0x90, 0x00};
 
 static void passes(const uint8_t *command, size_t length, unsigned sw) {
@@ -242,7 +243,13 @@ static void refusals(void) {
 
   STORY("other cards and other applications are not our business; consent may be off");
   fresh();
+  passes(k_other, sizeof k_other, 0x9000);
   CHECK(sign(0x9a, 1) == GUARD_PASS);
+  CHECK(guard_before((const uint8_t[]){0x00, 0xc2, 0x00, 0x00, 0x02, 0x00, 0x20}, 7) == GUARD_PASS); /* a SIM's */
+  fresh();
+  CHECK(guard_before((const uint8_t[]){0x00, 0x2a, 0x9e, 0x9a, 0x02, 1, 2}, 7) == GUARD_PASS); /* as ISO 7816-8 has it */
+  CHECK(guard_before((const uint8_t[]){0x00, 0x2a, 0x00, 0xbe, 0x02, 1, 2}, 7) == GUARD_PASS); /* VERIFY CERTIFICATE */
+  CHECK(guard_before((const uint8_t[]){0x00, 0x88, 0x00, 0x00, 0x02, 1, 2}, 7) == GUARD_PASS);
   jpki();
   static const uint8_t text_ap[] = {0x00, 0xa4, 0x04, 0x0c, 0x0a, 0xd3, 0x92, 0x10, 0x00, 0x31, 0x00, 0x01, 0x01, 0x04, 0x08};
   passes(text_ap, sizeof text_ap, 0x9000);
@@ -250,6 +257,109 @@ static void refusals(void) {
   jpki();
   guard_policies(false, false);
   CHECK(sign(0x9a, 1) == GUARD_PASS && g_fake->frame_count == 0);
+}
+
+/* Ways round the screen: none may lead to a signature that nobody saw. */
+static void ways_round(void) {
+  static const uint8_t text_ap[] = {0x00, 0xa4, 0x04, 0x0c, 0x0a, 0xd3, 0x92, 0x10, 0x00, 0x31, 0x00, 0x01, 0x01, 0x04, 0x08};
+  static const uint8_t by_id[] = {0x00, 0xa4, 0x00, 0x0c, 0x02, 0x10, 0x01}, by_path[] = {0x00, 0xa4, 0x08, 0x0c, 0x02, 0x10, 0x01};
+  uint8_t c[64];
+  const size_t length = sign_command(c, 0x9a, 1);
+
+  STORY("JPKI was never selected by its name");
+  fresh();
+  CHECK(sign(0x9a, 1) == GUARD_TIMEOUT);
+  c[2] = 3; /* the card would hash */
+  CHECK(guard_before(c, length) == GUARD_REFUSE);
+  c[2] = 0;
+  c[0] = 0x81;
+  CHECK(guard_before(c, length) == GUARD_REFUSE);
+  c[0] = 0x80;
+  STORY("… but by a name of no length, with which every name begins");
+  fresh();
+  static const uint8_t empty[] = {0x00, 0xa4, 0x04, 0x02}, empty_le[] = {0x00, 0xa4, 0x04, 0x00, 0x00};
+  passes(empty, sizeof empty, 0x9000);
+  c[2] = 0x9e;
+  CHECK(guard_before(c, length) == GUARD_REFUSE);
+  c[2] = 0;
+  fresh();
+  passes(empty_le, sizeof empty_le, 0x6110);
+  CHECK(sign(0x9a, 1) == GUARD_TIMEOUT);
+  STORY("… or by a file id or a path, from another application");
+  fresh();
+  passes(text_ap, sizeof text_ap, 0x9000);
+  CHECK(sign(0x9a, 1) == GUARD_PASS);
+  passes(by_id, sizeof by_id, 0x9000);
+  CHECK(sign(0x9a, 1) == GUARD_TIMEOUT);
+  jpki();
+  passes(text_ap, sizeof text_ap, 0x9000);
+  passes(by_path, sizeof by_path, 0x9000);
+  CHECK(sign(0x9a, 1) == GUARD_TIMEOUT);
+  STORY("… or inside an ENVELOPE");
+  static const uint8_t envelope[] = {0x00, 0xc2, 0x00, 0x00, 0x02, 0x00, 0xa4}, envelope_tlv[] = {0x10, 0xc3, 0x00, 0x00, 0x02, 0x00, 0xa4};
+  fresh();
+  CHECK(guard_before(envelope, sizeof envelope) == GUARD_REFUSE && guard_before(envelope_tlv, sizeof envelope_tlv) == GUARD_REFUSE);
+  passes(text_ap, sizeof text_ap, 0x9000);
+  CHECK(guard_before(envelope, sizeof envelope) == GUARD_REFUSE);
+  guard_policies(false, true);
+  CHECK(guard_before(envelope, sizeof envelope) == GUARD_REFUSE);
+  guard_policies(false, false);
+  CHECK(guard_before(envelope, sizeof envelope) == GUARD_PASS);
+  STORY("a warning, or an answer that got lost, does not say that the card left JPKI");
+  jpki();
+  passes(text_ap, sizeof text_ap, 0x6283);
+  CHECK(sign(0x9a, 1) == GUARD_TIMEOUT);
+  jpki();
+  guard_after(text_ap, sizeof text_ap, NULL, 0);
+  CHECK(sign(0x9a, 1) == GUARD_TIMEOUT);
+  fresh();
+  passes(k_other, sizeof k_other, 0x9000);
+  guard_after(k_select_jpki, sizeof k_select_jpki, NULL, 0);
+  CHECK(sign(0x9a, 1) == GUARD_TIMEOUT);
+  STORY("the authentication key is selected, then the signature key by the short id of a signature that was allowed");
+  jpki();
+  select_file(0x17);
+  CHECK(sign(0x80, 1) == GUARD_PASS);
+  fake_type("o");
+  CHECK(sign(0x9a, 1) == GUARD_PASS);
+  signed_by_card(0x9a, 1);
+  CHECK(sign(0x80, 2) == GUARD_TIMEOUT);
+  STORY("… or by a command whose answer got lost; and its OK is used up");
+  jpki();
+  select_file(0x17);
+  guard_after((const uint8_t[]){0x00, 0xb0, 0x9a, 0x00, 0x00}, 5, NULL, 0);
+  CHECK(sign(0x80, 2) == GUARD_TIMEOUT);
+  jpki();
+  fake_type("o");
+  CHECK(sign(0x9a, 1) == GUARD_PASS);
+  guard_after(c, length, NULL, 0);
+  CHECK(sign(0x9a, 1) == GUARD_TIMEOUT);
+  STORY("other commands that could sign with a key of JPKI");
+  static const uint8_t instructions[] = {0x86, 0x87, 0x88, 0x89};
+  for (unsigned i = 0; i < sizeof instructions; i++) {
+    jpki();
+    c[1] = instructions[i];
+    CHECK(guard_before(c, length) == GUARD_REFUSE);
+    passes(text_ap, sizeof text_ap, 0x9000);
+    CHECK(guard_before(c, length) == GUARD_PASS);
+  }
+}
+
+static void chains(void) {
+  STORY("a chain is open after a part that the card took, until something else comes");
+  fresh();
+  static const uint8_t part[] = {0x10, 0x2a, 0x00, 0x9a, 0x02, 1, 2}, status[] = {0x00, 0x84, 0x00, 0x00, 0x08};
+  CHECK(!guard_chain_open());
+  passes(part, sizeof part, 0x6884);
+  CHECK(!guard_chain_open());
+  passes(part, sizeof part, 0x9000);
+  CHECK(guard_chain_open());
+  passes(status, sizeof status, 0x6d00);
+  CHECK(!guard_chain_open());
+  guard_after(part, sizeof part, NULL, 0);
+  CHECK(guard_chain_open());
+  guard_reset();
+  CHECK(!guard_chain_open());
 }
 
 static void digests(void) {
@@ -275,7 +385,7 @@ static void pad_only(void) {
   guard_policies(true, true);
   static const uint8_t secret[] = {0x00, 0x20, 0x00, 0x80, 0x04, '1', '2', '3', '4'};
   uint8_t c[16];
-  const uint8_t instructions[] = {0x20, 0x21, 0x24, 0x2c, 0x32};
+  const uint8_t instructions[] = {0x20, 0x21, 0x24, 0x25, 0x26, 0x28, 0x2c, 0x2d, 0x32, 0x33};
   const uint8_t classes[] = {0x00, 0x01, 0x80, 0x10, 0x0c};
   for (unsigned i = 0; i < sizeof instructions; i++) {
     for (unsigned k = 0; k < sizeof classes; k++) {
@@ -336,6 +446,8 @@ int main(void) {
   naming();
   consent();
   refusals();
+  ways_round();
+  chains();
   digests();
   pad_only();
   noise();

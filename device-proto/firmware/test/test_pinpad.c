@@ -641,6 +641,21 @@ static void secrecy(void) {
   same(&a, &b, PIN_DONE);
 }
 
+static void open_chain(void) {
+  STORY("no secret while the card waits for more of a chained command; over-current has its own name");
+  fresh();
+  static const uint8_t part[] = {0x10, 0x2a, 0x00, 0x9a, 0x02, 1, 2}, ok[] = {0x90, 0x00};
+  guard_after(part, sizeof part, ok, 2);
+  fake_type("1234o");
+  RUN(k_verify);
+  CHECK(r->outcome == PIN_REFUSED && r->bad_offset == 15 && g_fake_card->count == 0 && g_fake->lamp_on_count == 0);
+  fresh();
+  g_fake->overcurrent = true;
+  g_fake->aborted_at = g_fake->now + 1000000;
+  RUN(k_verify);
+  CHECK(r->outcome == PIN_CARD_FAILED && r->card == CARD_OVERCURRENT && clean());
+}
+
 int main(void) {
   r = calloc(1, sizeof *r);
   s_tries = calloc(1, 1);
@@ -650,6 +665,7 @@ int main(void) {
   s_stack = aligned_alloc(4096, STACK_SIZE);
   digits();
   letters();
+  open_chain();
   conditions();
   endings();
   tries();

@@ -90,6 +90,7 @@ void hal_beep(uint16_t hertz, uint16_t ms) {
 }
 
 bool hal_card_present(void) { return g_fake->present; }
+bool hal_card_overcurrent(void) { return g_fake->overcurrent; }
 void hal_line_wipe(void) { g_fake->line_wipes++; }
 
 /* Wakes at every edge of a key, as the interrupt does. */

@@ -23,7 +23,7 @@ typedef struct {
   uint64_t next_press; /* where fake_type() goes on */
   uint64_t hold_us, gap_us;
   /* the world */
-  bool present;
+  bool present, overcurrent;
   uint64_t pulled_at, aborted_at; /* UINT64_MAX = never */
   bool stopped; /* app_wait has said stop: callers must not wait again */
   size_t waits_after_stop;
