@@ -27,13 +27,15 @@ export interface PathOptions {
   readonly roots: readonly Certificate[];
   /** The moment to judge. `checkPath` throws `RangeError` for an invalid date. */
   readonly at: Date;
-  /** Untrusted helpers between the two; JPKI has none. */
+  /** Untrusted helpers between the two; JPKI has none. Of those with one name the first 16 are tried. */
   readonly intermediates?: readonly Certificate[];
   readonly keys?: KeyCache;
 }
 
 /** Certificates in a path, both ends counted. */
 const longest = 5;
+/** Helpers of the right name whose key is tried at each step: a message may carry ten thousand, and each costs a verification. */
+const mostTried = 16;
 
 /**
  * From an end-entity certificate to a pinned root (RFC 5280 §6, without policy mapping and name constraints: a CA that has name
@@ -55,7 +57,7 @@ export function checkPath(leaf: Certificate, options: PathOptions): PathResult {
     const byName = (issuer: Certificate): boolean => sameBytes(issuer.subject.der, subject.issuer.der);
     const signed = (issuer: Certificate): boolean => issuedBy(subject, issuer, keys);
     const anchors = options.roots.filter(byName);
-    const helpers = (options.intermediates ?? []).filter((each) => byName(each) && !chain.includes(each));
+    const helpers = (options.intermediates ?? []).filter((each) => byName(each) && !chain.includes(each)).slice(0, mostTried);
     // a key may have been certified anew: of two roots with one key, the one that is valid at the time
     root = anchors.find((each) => validAt(each, options.at) && signed(each)) ?? anchors.find(signed);
     const issuer = root ?? helpers.find(signed);

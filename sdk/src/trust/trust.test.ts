@@ -311,6 +311,16 @@ describe("checkPath", () => {
     ]);
     expect(checkPath(sign_, { roots: [], at }).problems).toEqual([{ kind: "no-roots" }]);
   });
+  test("a message full of helpers costs a handful of verifications", () => {
+    const chain = chainOf(3);
+    let tried = 0;
+    const keys = new KeyCache({ ...node, verify: (...all) => (tried++, node.verify(...all)) });
+    const crowd = Array.from({ length: 1000 }, () => ({ ...chain[1]!, publicKey: chain[0]!.publicKey }));
+    const strangers = Array.from({ length: 1000 }, () => ({ ...chain[1]!, publicKey: sign_.publicKey, subject: root.subject }));
+    checkPath(chain[2]!, { roots: [chain[0]!], at, intermediates: crowd, keys });
+    expect(tried).toBeLessThan(100);
+    expect(checkPath(chain[2]!, { roots: [chain[0]!], at, intermediates: [...strangers, chain[1]!] }).problems).toEqual([]);
+  });
   test("a circle of helpers ends", () => {
     const pair = (subject: string, issuer: string, own: number, by: number): Certificate =>
       parseCertificate(

@@ -7,7 +7,7 @@ import { concat, write } from "../der/index.js";
 import { hashBytes } from "../hashing/index.js";
 import { CmsOid, signCms, type HashName, type Signer } from "../signing/index.js";
 import { KeyCache, Oid, parseCertificate, portableBackend, writePem, type Certificate } from "../trust/index.js";
-import { checkIds, readSignatureFile, verifyCms, type CheckId, type Report, type VerifyCmsOptions } from "./index.js";
+import { checkIds, japanTime, readSignatureFile, verifyCms, type CheckId, type Report, type VerifyCmsOptions } from "./index.js";
 
 const material = standardMaterial();
 const root = parseCertificate(material.signCa);
@@ -553,4 +553,11 @@ describe("signCms", () => {
     await expect(signCms({ ...rest, digests: { sha256: digest }, attached: true })).rejects.toThrow(TypeError);
     await expect(cms({ digests: { sha256: new Uint8Array(32) } })).rejects.toThrow(TypeError);
   });
+});
+
+test.each([
+  ["2031-12-24T14:59:59Z", "2031-12-24 23:59:59", "2031年12月24日 23:59:59"],
+  ["9999-12-31T23:59:59Z", "10000-01-01 08:59:59", "10000年1月1日 08:59:59"],
+])("%s as people in Japan read it", (time, en, ja) => {
+  expect(japanTime(new Date(time))).toEqual({ en: `${en} Japan time`, ja: `${ja}（日本時間）` });
 });

@@ -7,8 +7,10 @@ const words = (ja: string, en: string): Words => ({ ja, en });
 
 /** A moment as people in Japan read it: certificates end at 23:59:59 there, which is 14:59:59Z. */
 export function japanTime(date: Date): Words {
-  const [day, clock] = new Date(date.getTime() + 9 * 3_600_000).toISOString().slice(0, 19).split("T") as [string, string];
+  // from year 10000 on, which a certificate without an end reaches in Japan, the year has a sign and six digits
+  const [day, time] = new Date(date.getTime() + 9 * 3_600_000).toISOString().replace(/^\+0*/, "").split("T") as [string, string];
   const [year, month, date_] = day.split("-").map(Number);
+  const clock = time.slice(0, 8);
   return words(`${year}年${month}月${date_}日 ${clock}（日本時間）`, `${day} ${clock} Japan time`);
 }
 
