@@ -249,6 +249,16 @@ describe("card", () => {
     expect(await transport.closed).toBe("closed");
   });
 
+  test("what the transport stands on is given back although the transport fails to close", async () => {
+    const transport = fake();
+    let released = 0;
+    const reader = await clock.run(Reader.open(transport, { clock, release: async () => void released++ }));
+    transport.close = async () => Promise.reject(new InkanError("reader-unplugged"));
+    expect(await codeOf(reader.close())).toBe("reader-unplugged");
+    expect(released).toBe(1);
+    transport.vanish();
+  });
+
   test("why a reader could not be opened is said even when it cannot be given back either", async () => {
     const release = async (): Promise<void> => Promise.reject(new Error("no way back"));
     expect(await codeOf(Reader.open(fake({ reflex: () => [] }), { clock, timeoutMs: 500, release }))).toBe("deadline-passed");
@@ -301,6 +311,22 @@ describe("PIN pad", () => {
     expect(trace.filter((event) => event.redactedAt.length).map((event) => event.redactedAt)).toEqual([[[14, 5]], [[14, 5]]]);
     for (const message of sent) expect(message.every((byte) => byte === 0)).toBe(true);
     await clock.run(reader.close());
+  });
+
+  test("a trace that fails neither ends the session nor keeps a secret from being wiped", async () => {
+    const transport = fake({ card: card() });
+    const sent: Uint8Array[] = [];
+    const send = transport.send.bind(transport);
+    transport.send = (message) => (sent.push(message), send(message));
+    const event = (): void => {
+      throw new Error("the disk is full");
+    };
+    const reader = await clock.run(Reader.open(transport, { clock, trace: { event } }));
+    const connected = await clock.run(reader.connect());
+    expect((await clock.run(connected.transmit(Uint8Array.of(0x00, 0x20, 0x00, 0x80, 4, ...typed)))).ok).toBe(true);
+    await clock.run(reader.close());
+    expect(sent.length).toBe(4);
+    for (const message of sent) expect(message.every((byte) => byte === 0)).toBe(true);
   });
 
   test("impossible lengths are refused before the reader hears of them", async () => {

@@ -165,8 +165,11 @@ export class Reader implements AsyncDisposable {
         await this.#card?.[Symbol.asyncDispose]();
       }
     } finally {
-      await this.#transport.close();
-      await this.#release?.();
+      try {
+        await this.#transport.close();
+      } finally {
+        await this.#release?.();
+      }
     }
   }
 

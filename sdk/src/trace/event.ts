@@ -1,6 +1,6 @@
 /**
  * One recorded event. Redacted before it is made: the data of VERIFY, CHANGE REFERENCE DATA and RESET RETRY COUNTER and of
- * PC_to_RDR_Secure answers never gets here; `redacted` counts the bytes that are shown as •.
+ * PC_to_RDR_Secure answers never gets here; `redactedAt` says where it stood.
  */
 export interface TraceEvent {
   /** Milliseconds since the trace began, by the reader's clock. */
@@ -13,7 +13,7 @@ export interface TraceEvent {
   readonly redactedAt: readonly (readonly [number, number])[];
   readonly text?: string;
 }
-/** Takes events; the SDK calls it for every message both ways. */
+/** Takes events; the SDK calls it for every message both ways. What it throws is ignored: a trace must not end the session it watches. */
 export interface TraceSink {
   event(event: TraceEvent): void;
 }

@@ -67,7 +67,11 @@ export class Recorder {
   ): void {
     const bytes = message.slice();
     for (const [offset, length] of redactedAt) bytes.fill(0, offset, offset + length);
-    this.#sink.event({ at: this.#clock.now() - this.#began, kind, direction, bytes, redactedAt, ...(text !== undefined && { text }) });
+    try {
+      this.#sink.event({ at: this.#clock.now() - this.#began, kind, direction, bytes, redactedAt, ...(text !== undefined && { text }) });
+    } catch {
+      // a trace must not end the session it watches, least of all between a secret and its wiping
+    }
   }
 
   #secretsOfCommand(message: Uint8Array): readonly Range[] {
