@@ -40,6 +40,7 @@ static card_result_t read_atr(uint64_t from, atr_t *atr) {
   while (g_card.atr_length < expected) {
     uint8_t byte = 0;
     card_result_t result = line_get(&byte, deadline);
+    if (g_card.atr_length == 0 && result == CARD_OK && byte != 0x3b) return CARD_BAD_ATR; /* also 3F, which TS = 3F does not read as: */
     if (g_card.atr_length == 0 && result == CARD_PARITY && byte == 0x03) {
       /* TS = 3F inverse reads as 03 with wrong parity in the direct convention (8.1). Safe at any moment: the error signal is off. */
       hal_line_convention(true);
@@ -48,7 +49,6 @@ static card_result_t read_atr(uint64_t from, atr_t *atr) {
     }
     if (result == CARD_MUTE && g_card.atr_length > 0) return CARD_BAD_ATR;
     if (result != CARD_OK) return result;
-    if (g_card.atr_length == 0 && byte != 0x3b && byte != 0x3f) return CARD_BAD_ATR;
     g_card.atr[g_card.atr_length++] = byte;
     if (g_card.atr_length >= 2) expected = atr_expected(g_card.atr, g_card.atr_length);
     if (expected > ATR_MAX) return CARD_BAD_ATR;
