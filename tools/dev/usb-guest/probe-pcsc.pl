@@ -1,0 +1,62 @@
+# In the guest: pcscd and libccid power the card up, exchange APDUs, and see it go and come. Says "@ ok"/"@ no" lines, then "done".
+use strict;
+use warnings;
+use Chipcard::PCSC;
+$| = 1;
+
+sub ok { print "\@ ok $_[0]\n" }
+sub no_ { my ($name, $why) = @_; $why =~ s/\s+/ /g; print "\@ no $name: $why\n" }
+# A hand at the reader; the console is the bench's ear.
+sub hand { open(my $tty, '>', '/dev/console') or die "console: $!"; print $tty "\@ do $_[0]\n"; close $tty }
+sub hex_ { join '', map { sprintf '%02x', $_ } @{ $_[0] // [] } }
+sub wait_for { my ($seconds, $what) = @_; my $limit = time + $seconds; until ($what->()) { return 0 if time >= $limit; select undef, undef, undef, 0.1 } 1 }
+
+my $pcsc;
+wait_for(30, sub { $pcsc = Chipcard::PCSC->new() }) or die "pcscd: $Chipcard::PCSC::errno\n";
+my @readers;
+wait_for(30, sub { @readers = $pcsc->ListReaders(); @readers && defined $readers[0] }) or die "pcscd lists no reader\n";
+my ($reader) = @readers;
+(@readers == 1 && $reader =~ /Inkan/i) ? ok('pcscd-lists') : no_('pcscd-lists', join(' | ', @readers));
+
+my $card = Chipcard::PCSC::Card->new($pcsc, $reader, $Chipcard::PCSC::SCARD_SHARE_SHARED) or die "connect: $Chipcard::PCSC::errno\n";
+my @status = $card->Status();
+my $atr = hex_($status[3]);
+$atr =~ /^3b/ ? ok('power-on') : no_('power-on', "ATR $atr");
+
+# SELECT of the JPKI application: 9000 says that the card behind the line answered.
+sub apdu { my $answer = $card->Transmit([ map { hex } $_[0] =~ /../g ]); return $answer ? hex_($answer) : "error $Chipcard::PCSC::errno" }
+my $select = apdu('00a4040c0ad392f000260100000001');
+$select eq '9000' ? ok('apdu') : no_('apdu', $select);
+my $bad = 0;
+for (1 .. 50) { $bad++ if apdu('00a4040c0ad392f000260100000001') ne '9000' }
+$bad == 0 ? ok('apdus') : no_('apdus', "$bad of 50 failed");
+my $unknown = apdu('00a4040c0500ff00ff00');
+$unknown =~ /^6a8[0-9a-f]$/ ? ok('apdu-refused') : no_('apdu-refused', $unknown);
+
+# PC/SC part 10: FEATURE_VERIFY_PIN_DIRECT; the PIN is typed on the reader's own keys, this program never sees a digit.
+eval {
+    my $features = $card->Control(0x42000000 + 3400, [0]) or die "no features: $Chipcard::PCSC::errno\n";
+    my %control;
+    my @tlv = @$features;
+    while (@tlv >= 6) { my ($tag, undef, @value) = splice @tlv, 0, 6; $control{$tag} = unpack 'N', pack 'C4', @value }
+    my $verify = $control{6} or die 'FEATURE_VERIFY_PIN_DIRECT is missing: ' . hex_($features) . "\n";
+    apdu('00a4040c0ad392f000260100000001') eq '9000' or die "select\n";
+    apdu('00a4020c020018') eq '9000' or die "select the PIN\n";
+    my @block = (30, 30, 0x82, 0x00, 0x00, 4, 4, 0x02, 0x01, 0x09, 0x04, 0, 0, 0, 0);
+    # VERIFY with an Lc of 00: readers that want one and ours take it; the reader writes the length.
+    my @header = (0x00, 0x20, 0x00, 0x80, 0x00);
+    my $answer = $card->Control($verify, [ @block, scalar(@header), 0, 0, 0, @header ]) or die "verify: $Chipcard::PCSC::errno\n";
+    hex_($answer) eq '9000' or die 'verify: ' . hex_($answer) . "\n";
+};
+$@ ? no_('pin-on-pad', $@) : ok('pin-on-pad');
+
+$card->Disconnect($Chipcard::PCSC::SCARD_LEAVE_CARD);
+sub present { my @states = ({ reader_name => $reader, current_state => 0 }); $pcsc->GetStatusChange(\@states, 0); ($states[0]{event_state} & $Chipcard::PCSC::SCARD_STATE_PRESENT) ? 1 : 0 }
+hand('remove');
+my $left = wait_for(20, sub { !present() });
+hand('insert');
+my $back = wait_for(20, sub { present() });
+my $again = $back && Chipcard::PCSC::Card->new($pcsc, $reader, $Chipcard::PCSC::SCARD_SHARE_SHARED);
+if ($again) { $card = $again }
+$left && $again && apdu('00a4040c0ad392f000260100000001') eq '9000' ? ok('card-goes-and-comes') : no_('card-goes-and-comes', "left $left, back $back, $Chipcard::PCSC::errno");
+print "done\n";
