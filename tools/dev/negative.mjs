@@ -1,7 +1,7 @@
 // `npm run test:negative`: builds every deliberately wrong image of firmware/negative.h and plays its scene on the virtual board. Each
 // must be stopped by exactly the rule its row names; the right image must pass every scene. Needs the cross compiler: without it exit 8.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,7 +13,9 @@ if (built.status !== 0) {
   console.error(built.stdout);
   process.exit(1);
 }
-const { negativeCases, playNegative } = await import(new URL("../../hwtest/dist/src/campaigns/index.js", import.meta.url).href);
+const { negativeCases, playNegative, shownByHostTests } = await import(
+  new URL("../../hwtest/dist/src/campaigns/index.js", import.meta.url).href
+);
 const only = process.argv.slice(2);
 
 const switches = [...readFileSync(join(root, "device-proto/firmware/negative.h"), "utf8").matchAll(/^ \*\s+NEGATIVE_([A-Z0-9_]+)/gm)].map(
@@ -27,7 +29,10 @@ const verdict = (holds, line) => {
   console.log(`${holds ? "ok  " : "FAIL"} ${line}`);
 };
 const rows = new Set(negativeCases.map(({ name }) => name));
-for (const name of switches) if (!rows.has(name)) verdict(false, `${name} stands in negative.h and has no row`);
+for (const [name, program] of Object.entries(shownByHostTests))
+  verdict(existsSync(join(root, "device-proto/firmware/test", program)), `${name}: shown by ${program} in npm run test:firmware`);
+for (const name of switches)
+  if (!rows.has(name) && !(name in shownByHostTests)) verdict(false, `${name} stands in negative.h and has no row`);
 for (const name of rows) if (!switches.includes(name)) verdict(false, `${name} has a row and does not stand in negative.h`);
 
 const folder = mkdtempSync(join(tmpdir(), "inkan-negative-"));

@@ -52,11 +52,16 @@ export const negativeCases: readonly NegativeCase[] = [
   { name: "NO_EMERGENCY_OFF", scene: "pull", caughtBy: "slot/vcc-without-card" },
   { name: "ROW_DRIVEN_HIGH", scene: "two-keys", caughtBy: "pins/contention" },
   { name: "NO_WIPE", scene: "secret", caughtBy: "secrecy" },
-  { name: "NO_SCRUB", scene: "secret", caughtBy: "secrecy" },
   { name: "KEY_STAYS", scene: "secret", caughtBy: "secrecy" },
   { name: "LINE_NOT_WIPED", scene: "secret", caughtBy: "secrecy" },
   { name: "DIGITS_DRAWN", scene: "secret", caughtBy: "secrecy" },
 ];
+
+/**
+ * Switches whose fault does not show on the board: on the ARM image nothing of a secret happens to be spilled to the stack, so that
+ * the scrub is a second lock. The C program named here shows on a PC that the lock holds.
+ */
+export const shownByHostTests: Readonly<Record<string, string>> = { NO_SCRUB: "test_negative_scrub.c" };
 
 /** Two secrets of one shape: see `sameShape`. Written out, so that a failure is the same everywhere. */
 const PAIR = ["AD10GJ", "TW01MP"] as const;
@@ -128,10 +133,12 @@ async function pressTwo(bench: VirtualReader, reader: Reader): Promise<void> {
   await hand;
 }
 
+/** Every end but the slow one, until one tells the two secrets apart. */
 async function playSecret(image: Uint8Array, bootCode: Uint8Array): Promise<string> {
-  const [first, second] = [
-    await observeSecret({ fate: "accepted", secret: PAIR[0], seed: 3, image, boot: bootCode }),
-    await observeSecret({ fate: "accepted", secret: PAIR[1], seed: 3, image, boot: bootCode }),
-  ];
-  return differences(first, second).length > 0 ? "secrecy" : "nothing";
+  for (const fate of ["accepted", "aborted", "cancelled", "card-pulled"] as const) {
+    const session = { fate, seed: 3, image, boot: bootCode };
+    const [first, second] = [await observeSecret({ ...session, secret: PAIR[0] }), await observeSecret({ ...session, secret: PAIR[1] })];
+    if (differences(first, second).length > 0) return "secrecy";
+  }
+  return "nothing";
 }

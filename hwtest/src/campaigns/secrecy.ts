@@ -33,6 +33,10 @@ export interface Observation {
   /** How the session ended for the caller. */
   readonly outcome: string;
   readonly endNs: number;
+  /** What a bystander sees: each picture of the display with the chooser's cell masked, with its time. */
+  readonly screens: readonly string[];
+  /** RAM at the moment the host has the answer: by then everything is wiped. Empty where the host knows before the reader does. */
+  readonly ramAtAnswer: Uint8Array;
   readonly flash: string;
   readonly ram: Uint8Array;
   readonly dpram: Uint8Array;
@@ -62,7 +66,8 @@ export async function observeSecret(session: SecretSession): Promise<Observation
     const trace = new TraceRecorder();
     const abort = new AbortController();
     const typing = person(bench, session, abort);
-    const outcome = await converse(bench, trace, abort.signal);
+    const screens = watch(bench);
+    const { outcome, ramAtAnswer } = await converse(bench, trace, abort.signal, session.fate !== "unplugged");
     await typing();
     // Long enough for every screen to fall back and every buffer to be used again as it would be.
     await bench.board.run(1000);
@@ -75,6 +80,8 @@ export async function observeSecret(session: SecretSession): Promise<Observation
       trace: trace.toJsonLines(),
       outcome,
       endNs: bench.board.nowNs,
+      screens,
+      ramAtAnswer,
       flash: createHash("sha256").update(bench.board.flashImage).digest("hex"),
       ram: state.ram,
       dpram: state.dpram,
@@ -93,13 +100,16 @@ export function differences(a: Observation, b: Observation): string[] {
   if (a.trace !== b.trace) found.push("the trace");
   if (a.outcome !== b.outcome) found.push(`the outcome: ${a.outcome} / ${b.outcome}`);
   if (a.endNs !== b.endNs) found.push(`the end: ${a.endNs} / ${b.endNs} ns`);
+  const pictures = firstDifference(a.screens, b.screens);
+  if (pictures) found.push(`the display: ${pictures}`);
   if (a.flash !== b.flash) found.push("flash");
   for (const [name, x, y] of [
     ["RAM", a.ram, b.ram],
+    ["RAM when the host had the answer,", a.ramAtAnswer, b.ramAtAnswer],
     ["DPRAM", a.dpram, b.dpram],
   ] as const) {
     const at = x.findIndex((byte, index) => byte !== y[index]);
-    if (at >= 0) found.push(`${name} at 0x${((name === "RAM" ? 0x20000000 : 0x50100000) + at).toString(16)}`);
+    if (at >= 0) found.push(`${name} at 0x${((name === "DPRAM" ? 0x50100000 : 0x20000000) + at).toString(16)}`);
   }
   for (const path of new Set([...Object.keys(a.models), ...Object.keys(b.models)]))
     if (a.models[path] !== b.models[path]) found.push(`${path}: ${short(a.models[path])} / ${short(b.models[path])}`);
@@ -111,6 +121,7 @@ export function findSecret(secret: string, observation: Observation): string[] {
   const text = Buffer.from(secret, "ascii");
   const places: Record<string, Buffer> = {
     RAM: Buffer.from(observation.ram),
+    "RAM when the host had the answer": Buffer.from(observation.ramAtAnswer),
     DPRAM: Buffer.from(observation.dpram),
     wire: Buffer.from(observation.wire.map((line) => line.split(" ").at(-1)!).join(""), "hex"),
   };
@@ -142,17 +153,21 @@ export function findSecret(secret: string, observation: Observation): string[] {
 }
 
 /** The host's side: what any program would do. Returns how it ended, in one word. */
-async function converse(bench: VirtualReader, trace: TraceRecorder, signal: AbortSignal): Promise<string> {
+async function converse(
+  bench: VirtualReader,
+  trace: TraceRecorder,
+  signal: AbortSignal,
+  look: boolean,
+): Promise<{ outcome: string; ramAtAnswer: Uint8Array }> {
   const reader = await Reader.open(await bench.transport(), { clock: bench.clock, trace });
   try {
     const connected = await reader.connect({});
     const jpki = await openJpki(connected);
-    try {
-      await jpki.verify("sign", { on: "pad" }, { signal });
-      return "verified";
-    } catch (error) {
-      return isInkanError(error) ? `${error.code} ${error.secretTriesLeft ?? ""}` : String(error);
-    }
+    const outcome = await jpki.verify("sign", { on: "pad" }, { signal }).then(
+      () => "verified",
+      (error: unknown) => (isInkanError(error) ? `${error.code} ${error.secretTriesLeft ?? ""}` : String(error)),
+    );
+    return { outcome, ramAtAnswer: look ? bench.board.engine.save().ram : new Uint8Array() };
   } finally {
     await reader.close();
   }
@@ -183,6 +198,19 @@ function person(bench: VirtualReader, { fate, secret }: SecretSession, abort: Ab
     release();
     await act;
   };
+}
+
+/** Looks at the display: each different picture, masked, with the time it appeared. */
+function watch(bench: VirtualReader): string[] {
+  const pictures: string[] = [];
+  let last = "";
+  bench.board.on((event) => {
+    if (event.type !== "display") return;
+    const picture = createHash("sha256").update(bench.board.display.pixels).digest("hex").slice(0, 16);
+    if (picture !== last) pictures.push(`${bench.board.nowNs} ${picture}`);
+    last = picture;
+  });
+  return pictures;
 }
 
 /** Listens on the bus: every answer of the device to an IN token, ACKed or not, with its time. */
