@@ -221,11 +221,12 @@ void guard_after(const uint8_t *command, size_t length, const uint8_t *answer, s
   }
   const unsigned sw = (unsigned)answer[answer_length - 2] << 8 | answer[answer_length - 1];
   const bool done = sw == 0x9000u || (sw >= 0x6100u && sw < 0x6400u);
+  const bool rest = s_card.chain_open; /* its data may be the end of a chained command's */
   s_card.chain_open = done && (a.cla & CHAINED) != 0;
   if (a.ins == INS_SELECT && done) {
-    if (readable) {
+    if (readable && !rest) {
       selected(&a, sw);
-    } else { /* the card understood what we did not: believe nothing about files, and the worst about JPKI */
+    } else { /* the card understood what we did not, or more than we saw: believe nothing about files, and the worst about JPKI */
       s_card.jpki_seen = true;
       s_card.application = JPKI;
       s_card.full_name = false;
