@@ -97,10 +97,14 @@ static uint8_t answer_of(uint8_t type) { /* CCID 1.1 §6.1, table 6.1-1 */
 }
 
 static waiting_t *waiting_for(uint8_t answer, uint8_t slot, uint8_t sequence) {
+  waiting_t *answered = NULL;
   for (unsigned i = 0; i < s_waiting_count; i++) {
-    if (answer_of(s_waiting[i].type) == answer && s_waiting[i].slot == slot && s_waiting[i].sequence == sequence) return &s_waiting[i];
+    waiting_t *w = &s_waiting[i];
+    if (answer_of(w->type) != answer || w->slot != slot || w->sequence != sequence) continue;
+    if (w->due > 0) return w;
+    answered = w;
   }
-  return NULL;
+  return answered;
 }
 
 static void judge(const uint8_t *a, size_t length) {
@@ -151,6 +155,7 @@ static void note(uint8_t type, uint8_t slot, uint8_t sequence) {
 /* ---- the world moves while the firmware sleeps ---------------------------------------------------------------------- */
 
 static bool s_inside;
+static uint64_t s_next; /* when it moves again */
 static void send_message(unsigned what);
 
 static void turn(void) {
@@ -159,8 +164,7 @@ static void turn(void) {
   if (s_inside || s_left == 0) return;
   s_inside = true;
   /* A host that speaks while a command runs, a person at the pad, a hand at the slot. */
-  static uint64_t s_next;
-  if (g_host.now >= s_next || g_host.now + 1000000 < s_next) {
+  if (g_host.now >= s_next) {
     s_next = g_host.now + 30000;
     const unsigned what = take();
     if ((what & 0xc0u) == 0x40u) g_host.keys = (what & 0x20u) != 0 ? 0 : (uint16_t)(1u << (what & 15u));
@@ -258,6 +262,8 @@ static void door(void) {
   const unsigned how = take();
   take_bytes(s_luck, sizeof s_luck);
   s_asked = 0;
+  s_sequence = 0;
+  s_next = 0;
   g_host.turn = turn;
   g_host.present = (how & 1u) == 0;
   s_inside = true;

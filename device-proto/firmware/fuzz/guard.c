@@ -17,7 +17,7 @@ static const uint8_t k_neighbour[10] = {0xd3, 0x92, 0x10, 0x00, 0x31, 0x00, 0x01
 
 static struct {
   struct { bool jpki; unsigned file; } channel[4];
-  uint8_t chain[300]; /* data of the commands so far whose CLA says "more follows" */
+  uint8_t chain_head[4], chain[300]; /* data of the commands so far whose CLA says "more follows" */
   size_t chain_length;
 } s_card;
 
@@ -43,6 +43,10 @@ static unsigned execute(const uint8_t *c, size_t length, unsigned depth) {
   size_t n;
   const uint8_t *data = data_of(c, length, &n);
   const unsigned at = c[0] & 3u, ins = c[1] & 0xfeu;
+  /* A chain goes on with the same CLA (but b5), INS, P1 and P2 (ISO 7816-4 §5.3.3), or is over. */
+  const uint8_t head[4] = {(uint8_t)(c[0] & ~0x10u), c[1], c[2], c[3]};
+  if (memcmp(head, s_card.chain_head, 4) != 0) s_card.chain_length = 0;
+  memcpy(s_card.chain_head, head, 4);
   if ((c[0] & 0x10u) != 0) { /* a part of a command */
     if (n > sizeof s_card.chain - s_card.chain_length) return 0x6700;
     if (n > 0) memcpy(s_card.chain + s_card.chain_length, data, n);

@@ -101,6 +101,7 @@ static size_t stuff(const uint8_t *plain, size_t length, uint8_t *wire) {
 
 static bool s_open, s_heard_any;
 static uint8_t s_tag, s_seq, s_expected; /* the reader's next number, as this host has it */
+static uint8_t s_ack;                    /* this host's next one, as the reader has it */
 static uint8_t s_wire[4096];             /* what the reader says, up to a 00 */
 static size_t s_wire_length;
 static uint8_t s_sent[4096];             /* the message being sent in frames that the reader must take */
@@ -112,6 +113,7 @@ static bool s_answering;                 /* an answer is on its way */
 static void heard_frame(const uint8_t *plain, size_t length) {
   const unsigned channel = plain[0] >> 6, session = plain[0] & 0x1fu;
   PROMISE((channel == 0) == (session != 0) && channel <= 2);
+  if (session != LINK_REFUSE) s_ack = plain[2];
   const uint8_t *payload = plain + 4;
   const size_t n = length - 4;
   if (channel == 0) {
@@ -248,6 +250,10 @@ static void door(void) {
     case 6:
     case 7: { /* a CCID message by the rules, in one or more frames */
       if (!s_open || !was_open || link_holds_buffer() || s_sent_length != 0 || s_other_face || s_claimed) break;
+      s_now += 30000; /* what is owed is acknowledged: the host goes on from there */
+      listen(400);
+      if (!link_session_open() || link_holds_buffer()) break;
+      s_seq = s_ack;
       const size_t length = 10u + (what >> 4) * 7u;
       s_sent_length = length;
       for (size_t i = 0; i < length; i++) s_sent[i] = take();
@@ -259,6 +265,9 @@ static void door(void) {
         for (unsigned k = 0; k < twice; k++) say(LINK_CHANNEL_CCID << 6 | (at + n < length ? LINK_MORE : 0u), s_seq, s_expected, s_tag, s_sent + at, n);
         s_seq++;
       }
+      s_now += 30000;
+      listen(400);
+      PROMISE(!link_session_open() || (uint8_t)(s_seq - s_ack) < 128); /* nothing is acknowledged that was not sent */
       break;
     }
     case 8: { /* a frame that may be anything, with a right check */

@@ -9,6 +9,7 @@ static size_t s_broken_at; /* its first character that comes wrong or late */
 static unsigned s_requests;
 
 static void card_reset(void) {
+  s_heard_length = 0;
   const unsigned n = take() % 40u;
   for (unsigned i = 0; i < n; i++) {
     const uint8_t byte = take();
@@ -39,7 +40,7 @@ static void card_hears(const uint8_t *bytes, size_t length) {
     const unsigned at = take() & 7u, change = take();
     for (unsigned i = 0; i < 4; i++) {
       if (i == at && change == 0xff) continue;
-      s_told[s_told_length++] = (uint8_t)(bytes[i] ^ (i == at ? change : 0u));
+      s_told[s_told_length++] = (uint8_t)(bytes[i] ^ (i == at || (i == 3 && (how & 8u) != 0 && at < 3) ? change : 0u)); /* PCK fits, or not */
     }
   } else {
     s_told_length = how >> 2 & 7u;
@@ -102,7 +103,7 @@ static void door(void) {
   PROMISE(g_card.protocol <= 1 && g_card.atr_length <= ATR_MAX && (g_card.fidi == 0x11 || fidi_offered(g_card.fidi)));
   PROMISE(s_line.f == WIRE_F[g_card.fidi >> 4] && s_line.d == WIRE_D[g_card.fidi & 15u]);
   PROMISE(s_line.error_signal == (g_card.protocol == 0) && s_line.inverse == (g_card.atr[0] == 0x3f));
-  if (s_requests > 0) PROMISE(g_card.protocol == (s_heard[1] & 15u) || s_told_length == 0);
+  if (s_heard_length > 0) PROMISE(g_card.protocol == (s_heard[1] & 15u)); /* what was agreed since the last reset */
   card_power_off();
   contacts_agree();
 }

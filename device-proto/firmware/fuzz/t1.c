@@ -115,12 +115,13 @@ static void judge(const uint8_t *b, size_t length) {
     if (pcb == 0xc0u) s_reader.resynchronised = true;
     return;
   }
-  PROMISE((pcb & 0x1fu) == 0 && s_reader.command != NULL && b[2] > 0 && b[2] <= s_ifsc);
+  PROMISE((pcb & 0x1fu) == 0 && s_reader.command != NULL && b[2] > 0);
   PROMISE(!s_reader.resynchronised); /* rule 6: the exchange is given up, the command is not said again */
   const int ns = (int)(pcb >> 6 & 1u);
   if (s_reader.ns < 0 || ns != s_reader.ns) { /* a new one: it begins where the one before ended */
     s_reader.begun += s_reader.part;
     s_reader.part = b[2];
+    PROMISE(b[2] <= s_ifsc);
     s_reader.ns = ns;
   }
   PROMISE(b[2] == s_reader.part && s_reader.begun + s_reader.part <= s_reader.length);
@@ -143,7 +144,7 @@ static void invent(unsigned how) {
   const size_t e = epilogue(b, n, edc);
   for (size_t i = 0; i < e && n < sizeof b; i++) b[n++] = edc[i];
   if ((how & 0x30u) == 0x30u) b[take() % n] ^= (uint8_t)(1u << (how >> 6)); /* a bit falls over */
-  if (b[1] == 0xc1u && length == 1 && b[3] != 0 && b[3] != 255 && (how & 0x30u) != 0x30u) s_ifsc = b[3]; /* the reader may use it from now on */
+  if (b[1] == 0xc1u && length == 1 && b[3] != 255 && b[3] > s_ifsc) s_ifsc = b[3]; /* the reader may use it from now on, or not have taken it */
   card_says_all(b, n);
 }
 
