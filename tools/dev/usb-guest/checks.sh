@@ -44,6 +44,7 @@ pcscd=$!
 perl /tmp/guest/probe-pcsc.pl > pcsc.out 2>&1
 grep '^@' pcsc.out
 grep -q '^done$' pcsc.out || no pcsc "$(tail -5 pcsc.out) $(tail -15 pcscd.log)"
+grep -q '^@ no' pcsc.out && tail -60 pcscd.log
 kill $pcscd; wait $pcscd 2>/dev/null
 
 for round in 1 2 3; do
