@@ -360,6 +360,13 @@ static void chains(void) {
   CHECK(guard_chain_open());
   guard_reset();
   CHECK(!guard_chain_open());
+
+  STORY("the last part of a chained SELECT is not a whole name: the card may have put JPKI's together");
+  fresh();
+  static const uint8_t begin[] = {0x10, 0xa4, 0x04, 0x0c, 0x05, 0xd3, 0x92, 0xf0, 0x00, 0x26}, end[] = {0x00, 0xa4, 0x04, 0x0c, 0x05, 0x01, 0x00, 0x00, 0x00, 0x01};
+  passes(begin, sizeof begin, 0x9000);
+  passes(end, sizeof end, 0x9000);
+  CHECK(sign(0x9a, 1) == GUARD_TIMEOUT);
 }
 
 static void digests(void) {
