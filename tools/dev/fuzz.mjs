@@ -8,9 +8,9 @@
 //   --replay FILE           one input through one door, with everything it says
 // Prints executions per door and "N passed, N failed". Exit 1: something was found. Exit 8: a Debian package is missing, it says which.
 import { spawn, spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
-import { basename, join, relative } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { writeSeeds } from "./fuzz-seeds.mjs";
@@ -222,7 +222,7 @@ async function main() {
   if (wanted.coverage) return coverage(wanted.doors, work);
   if (wanted.replay !== undefined) {
     const { program } = await build(wanted.doors[0], work, SANITIZED);
-    const { code } = await run(program, ["-timeout=10", join(process.cwd(), relative(process.cwd(), wanted.replay))], { live: true });
+    const { code } = await run(program, ["-timeout=10", resolve(wanted.replay)], { live: true });
     if (code !== 0) throw new Refusal(FOUND, "");
     return undefined;
   }
