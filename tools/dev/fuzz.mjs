@@ -190,7 +190,7 @@ async function coverage(doors, work) {
     programs.push(built.program);
     for (const source of built.sources) sources.add(join(firmware, source));
   }
-  const tool = (name) => [name, `${name}-14`].find((each) => spawnSync(each, ["--version"]).status === 0);
+  const tool = (name) => [name, `${name}-14`].find((each) => spawnSync(each, ["--help"]).error === undefined);
   const [profdata, cov] = [tool("llvm-profdata"), tool("llvm-cov")];
   if (profdata === undefined || cov === undefined) throw missing("llvm-cov");
   const data = join(work, "all.profdata");
