@@ -186,7 +186,9 @@ export class Engine implements ModelHost, Driven, Model {
     this.#horizon = -Infinity;
   }
 
-  run(untilNs: number, maxSteps: number): boolean {
+  /** Runs to `limitNs`, in whole nanoseconds (the wall clock has fractions, the board's models count), or for `maxSteps`. True: reached. */
+  run(limitNs: number, maxSteps: number): boolean {
+    const untilNs = Math.ceil(limitNs);
     const core = this.#core;
     const queue = this.#queue;
     let steps = maxSteps;

@@ -372,7 +372,8 @@ export class UsbHost implements Model, UsbBus, Port {
 
   #startFrames(): void {
     this.#s.frames = true;
-    this.#s.epochNs = this.host.nowNs;
+    // A whole number: frames are counted by division, and a fraction here would lose one now and then.
+    this.#s.epochNs = Math.ceil(this.host.nowNs);
     this.#transactions.framesStarted();
     if (this.controller.wantsSof) this.controller.refresh();
   }
