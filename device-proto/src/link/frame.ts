@@ -178,8 +178,9 @@ export class Deframer {
     let i = 0;
     while (i < length) {
       const code = raw[i++]!;
-      if (i + code - 1 > length) return -1;
-      for (let k = 1; k < code; k++) out[at++] = raw[i++]!;
+      const end = i + code - 1;
+      if (end > length) return -1;
+      while (i < end) out[at++] = raw[i++]!;
       if (code < 255 && i < length) out[at++] = 0;
     }
     return at;

@@ -13,6 +13,37 @@ export interface DerElement {
   readonly bytes: Uint8Array;
 }
 
+/** Views are made when they are first wanted: of most elements only one of the two is, and a view costs more than reading a header. */
+class Element implements DerElement {
+  readonly tag: number;
+  readonly offset: number;
+  readonly contentOffset: number;
+  readonly #source: Uint8Array;
+  readonly #start: number;
+  readonly #at: number;
+  readonly #end: number;
+  #content: Uint8Array | undefined;
+  #bytes: Uint8Array | undefined;
+
+  constructor(tag: number, source: Uint8Array, base: number, start: number, at: number, end: number) {
+    this.tag = tag;
+    this.offset = base + start;
+    this.contentOffset = base + at;
+    this.#source = source;
+    this.#start = start;
+    this.#at = at;
+    this.#end = end;
+  }
+
+  get content(): Uint8Array {
+    return (this.#content ??= this.#source.subarray(this.#at, this.#end));
+  }
+
+  get bytes(): Uint8Array {
+    return (this.#bytes ??= this.#source.subarray(this.#start, this.#end));
+  }
+}
+
 /**
  * Reads elements one after another, DER only (X.690 §10 and §11). Every form that BER allows and DER forbids, and every form these
  * structures never use, is refused by a line of its own, so that there is exactly one byte string for one value.
@@ -99,13 +130,7 @@ export class DerReader {
     if (length > bytes.length - at)
       throw new DerError(offset + 1, `the length ${length} runs past the end, ${bytes.length - at} octets are left`);
     this.#at = at + length;
-    return {
-      tag,
-      offset,
-      contentOffset: this.#base + at,
-      content: bytes.subarray(at, at + length),
-      bytes: bytes.subarray(start, at + length),
-    };
+    return new Element(tag, bytes, this.#base, start, at, at + length);
   }
 
   /** The next element, which must have this tag. */

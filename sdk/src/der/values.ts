@@ -58,7 +58,7 @@ export function oidValue(element: DerElement): string {
     if (i === start && content[i] === 0x80) throw new DerError(contentOffset + i, "an arc must not begin with 80");
     if (i - start >= longestArc) throw new DerError(contentOffset + i, `an arc of more than ${longestArc} octets is not used here`);
     if (content[i]! >= 0x80) continue;
-    const arc = arcValue(content.subarray(start, i + 1));
+    const arc = arcValue(content, start, i + 1);
     if (start > 0) dotted += `.${arc}`;
     else dotted = arc < 80 ? `${arc < 40 ? 0 : 1}.${Number(arc) % 40}` : `2.${typeof arc === "bigint" ? arc - 80n : arc - 80}`;
     start = i + 1;
@@ -68,9 +68,11 @@ export function oidValue(element: DerElement): string {
 }
 
 /** Base-128 value; a number while that is exact (7 octets = 49 bits), which is nearly always. */
-function arcValue(octets: Uint8Array): number | bigint {
-  if (octets.length <= 7) return octets.reduce((value, octet) => value * 128 + (octet & 0x7f), 0);
-  return octets.reduce((value, octet) => (value << 7n) | BigInt(octet & 0x7f), 0n);
+function arcValue(octets: Uint8Array, start: number, end: number): number | bigint {
+  if (end - start > 7) return octets.subarray(start, end).reduce((value, octet) => (value << 7n) | BigInt(octet & 0x7f), 0n);
+  let value = 0;
+  for (let i = start; i < end; i++) value = value * 128 + (octets[i]! & 0x7f);
+  return value;
 }
 
 /** BIT STRING as octets and the number of unused bits in the last one, which must be zero (X.690 §11.2.1). */
@@ -107,8 +109,12 @@ export function namedBits(element: DerElement): number[] {
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const latin1 = new TextDecoder("latin1");
-const ascii = (content: Uint8Array): string => latin1.decode(content);
+/** Octets as characters; the callers have checked or check that they are ASCII. A TextDecoder costs more than a short string is worth. */
+function ascii(content: Uint8Array): string {
+  let text = "";
+  for (let i = 0; i < content.length; i++) text += String.fromCharCode(content[i]!);
+  return text;
+}
 
 /** A character string of any type that X.509 names use. TeletexString and UniversalString are not read: no JPKI certificate has one. */
 export function textValue(element: DerElement): string {
@@ -120,10 +126,11 @@ export function textValue(element: DerElement): string {
       } catch {
         throw new DerError(contentOffset, "a UTF8String that is not UTF-8");
       }
-    case Tag.printableString:
-      if (!/^[A-Za-z0-9 '()+,\-./:=?]*$/.test(ascii(content)))
-        throw new DerError(contentOffset, "a PrintableString with another character");
-      return ascii(content);
+    case Tag.printableString: {
+      const text = ascii(content);
+      if (!/^[A-Za-z0-9 '()+,\-./:=?]*$/.test(text)) throw new DerError(contentOffset, "a PrintableString with another character");
+      return text;
+    }
     case Tag.ia5String:
       if (content.some((octet) => octet > 0x7f)) throw new DerError(contentOffset, "an IA5String with an octet above 7F");
       return ascii(content);

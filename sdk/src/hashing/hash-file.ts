@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, hash as digestOf } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import { InkanError, abortError } from "../errors.js";
@@ -90,7 +90,10 @@ function attempt<T>(path: string, action: () => T): T {
   }
 }
 
-/** Digest of bytes in memory. */
+/** Digest of bytes in memory. In one call, and out of OpenSSL as a string: a Buffer costs more there than the digest of a short message. */
 export function hashBytes(algorithm: HashName, bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash(algorithm).update(bytes).digest());
+  const digest = digestOf(algorithm, bytes, "binary");
+  const octets = new Uint8Array(digest.length);
+  for (let i = 0; i < octets.length; i++) octets[i] = digest.charCodeAt(i);
+  return octets;
 }

@@ -32,6 +32,9 @@ export class KeyCache {
   readonly backend: CryptoBackend;
   readonly #limit: number;
   readonly #keys = new Map<string, ReadyKey>();
+  /** To turn the key's bytes into a string costs a tenth of an RSA verification: once per key object. */
+  readonly #ids = new WeakMap<PublicKey, string>();
+  #latest: string | undefined;
 
   /** @param limit most keys kept, ≥ 1. */
   constructor(backend: CryptoBackend = defaultBackend(), limit = 64) {
@@ -42,11 +45,14 @@ export class KeyCache {
 
   /** The key, imported at most once while it is kept. */
   get(key: PublicKey): ReadyKey {
-    const id = latin1.decode(key.spki);
+    let id = this.#ids.get(key);
+    if (id === undefined) this.#ids.set(key, (id = latin1.decode(key.spki)));
     let ready = this.#keys.get(id);
+    if (ready !== undefined && id === this.#latest) return ready;
     if (ready === undefined) ready = this.backend.importKey(key);
     else this.#keys.delete(id);
     this.#keys.set(id, ready);
+    this.#latest = id;
     if (this.#keys.size > this.#limit) this.#keys.delete(this.#keys.keys().next().value!);
     return ready;
   }

@@ -43,6 +43,7 @@ export function readName(element: DerElement): DistinguishedName {
 }
 
 function escape(value: string): string {
+  if (/^[A-Za-z0-9 .:/-]*$/.test(value)) return value;
   return value
     .replace(/[,+="\\<>;]/g, "\\$&")
     .replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
