@@ -1,7 +1,7 @@
 # What the guest looks at. Each check says "@ ok NAME" or "@ no NAME: WHY"; "@ do WHAT" asks the bench for a hand at the reader.
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/tmp
-. /tmp/guest/settings
-cd /tmp
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/run/guest TMPDIR=/run/guest
+. /run/guest/settings
+cd /run/guest
 
 ok() { echo "@ ok $1"; }
 no() { echo "@ no $1: $(echo "$2" | tr '\n\r' '  ' | cut -c1-600)"; }
@@ -36,12 +36,12 @@ bad=$(grep -v 'bcdCCID  *1.10  (Warning: Only accurate for version 1.0)' lsusb.o
 if [ $code = 0 ] && [ ! -s lsusb.err ] && [ -z "$bad" ] && grep -q 'ChipCard Interface Descriptor' lsusb.out && grep -q 'CDC ACM' lsusb.out; then ok lsusb
 else no lsusb "exit $code: $bad $(cat lsusb.err)"; fi
 
-"$NODE" /tmp/guest/probe-usb.mjs "$ROOT" "$IDS" > usb.out 2>&1 && ok npm-usb || no npm-usb "$(cat usb.out)"
-"$NODE" /tmp/guest/probe-serial.mjs "$ROOT" > serial.out 2>&1 && ok cdc-link || no cdc-link "$(cat serial.out)"
+"$NODE" /run/guest/probe-usb.mjs "$ROOT" "$IDS" > usb.out 2>&1 && ok npm-usb || no npm-usb "$(cat usb.out)"
+"$NODE" /run/guest/probe-serial.mjs "$ROOT" > serial.out 2>&1 && ok cdc-link || no cdc-link "$(cat serial.out)"
 
 pcscd --foreground --debug > pcscd.log 2>&1 &
 pcscd=$!
-perl /tmp/guest/probe-pcsc.pl > pcsc.out 2>&1
+perl /run/guest/probe-pcsc.pl > pcsc.out 2>&1
 grep '^@' pcsc.out
 grep -q '^done$' pcsc.out || no pcsc "$(tail -5 pcsc.out) $(tail -15 pcscd.log)"
 grep -q '^@ no' pcsc.out && tail -60 pcscd.log

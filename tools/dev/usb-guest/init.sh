@@ -14,12 +14,12 @@ mount --bind /proc /root/proc
 mount --bind /sys /root/sys
 mount --bind /dev /root/dev
 mount -t tmpfs none /root/run
-mount -t tmpfs none /root/tmp
+# Scratch room is under /run: a tmpfs over /tmp would hide a tree that lies there.
 # Readers configured on this machine are none of the guest's.
 [ -d /root/etc/reader.conf.d ] && mount -t tmpfs none /root/etc/reader.conf.d
-mkdir -p /root/run/pcscd /root/tmp/guest
-cp -r /guest/. /root/tmp/guest/
-[ -f /root/etc/libccid_Info.plist ] && mount --bind /root/tmp/guest/Info.plist /root/etc/libccid_Info.plist
-chroot /root /bin/sh /tmp/guest/checks.sh
+mkdir -p /root/run/pcscd /root/run/guest
+cp -r /guest/. /root/run/guest/
+[ -f /root/etc/libccid_Info.plist ] && mount --bind /root/run/guest/Info.plist /root/etc/libccid_Info.plist
+chroot /root /bin/sh /run/guest/checks.sh
 sync
 poweroff -f
