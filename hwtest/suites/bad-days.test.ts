@@ -8,7 +8,7 @@ import { T1Card } from "@inkan/hwtest/cards";
 import { Reader, type TraceSink } from "@inkan/sdk";
 import { JpkiTestCard } from "@inkan/sdk/testing";
 import { main, type World } from "@inkan/tools";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 /**
  * Bad days, told on the whole: the command line, the SDK, the released firmware on the virtual board, the simulated card. Each ends with its exit
@@ -25,8 +25,10 @@ afterEach(async () => {
 });
 
 const faces = ["usb", "link"] as const;
-/** Alternates, so that both languages are heard without telling each story twice. */
-let spoken = 0;
+const languages = ["ja", "en"] as const;
+/** The language of the story that runs; each story is told in both. */
+let language: (typeof languages)[number] = "ja";
+let documents = 0;
 
 interface Ended {
   readonly exit: number;
@@ -49,7 +51,6 @@ async function open(options: Omit<VirtualReaderOptions, "pace">): Promise<Virtua
 
 /** Runs the command line against the opened bench. */
 async function inkan(...argv: string[]): Promise<Ended & { readonly language: "ja" | "en" }> {
-  const language = spoken++ % 2 === 0 ? "ja" : "en";
   const reader = bench!;
   let stdout = "";
   let stderr = "";
@@ -97,14 +98,18 @@ function whenAsked(reader: VirtualReader, deed: () => void | Promise<void>): voi
 const press = (reader: VirtualReader, ...keys: KeyName[]): Promise<void> => reader.board.type(keys);
 
 const document = (): string => {
-  const path = join(folder, `document-${spoken}`);
+  const path = join(folder, `document-${documents++}`);
   writeFileSync(path, "what is signed");
   return path;
 };
 const leftOf = (path: string): string[] =>
   readdirSync(folder).filter((name) => join(folder, name).startsWith(path) && join(folder, name) !== path);
 
-describe.each(faces)("over %s", (face) => {
+const worlds = faces.flatMap((face) => languages.map((spoken) => ({ face, spoken })));
+describe.each(worlds)("over $face, in $spoken", ({ face, spoken }) => {
+  beforeEach(() => {
+    language = spoken;
+  });
   test("no card", async () => {
     await open({ face, card: "none" });
     expectFailure(await inkan("card", "info"), "no-card");
