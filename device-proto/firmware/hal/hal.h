@@ -62,6 +62,15 @@ void hal_display(const uint8_t frame[1024]);  /* SSD1306 page format, 8 pages x 
 void hal_lamp(bool lit);                      /* only pinpad/ calls this */
 void hal_beep(uint16_t hertz, uint16_t ms);
 
+/* ---- flash: only the areas that are the application's, FLASH_BLACK_BOX and FLASH_SETTINGS; any other address is refused (false) -------------------- */
+#define HAL_FLASH_PAGE 256u
+#define HAL_FLASH_SECTOR 4096u
+bool hal_flash_busy(void);                    /* an erase is under way */
+bool hal_flash_read(uint32_t at, uint8_t *into, size_t length);           /* waits for an erase */
+/* 1..256 bytes within one page; ones become zeros. Takes 0.4 to 3 ms, and waits for an erase. False: what was read back is not what was written. */
+bool hal_flash_program(uint32_t at, const uint8_t *data, size_t length);
+bool hal_flash_erase(uint32_t at);            /* begins to erase one sector (45 to 400 ms) and returns */
+
 /* ---- identity, entropy, resets ---------------------------------------------------------------------------------- */
 void hal_unique_id(uint8_t id[8]);            /* the flash's */
 void hal_image_hash(uint8_t hash[8]);         /* first bytes of the SHA-256 TLV of the image that runs; zero when there is none */
