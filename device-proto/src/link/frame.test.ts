@@ -77,6 +77,23 @@ describe("frames on the wire", () => {
     );
   });
 
+  it("a bad frame is handed over as it came, whatever its check failed on", () => {
+    const spoiled = fc.tuple(frames, fc.nat(), fc.integer({ min: 1, max: 255 })).map(([frame, at, flip]) => {
+      const bytes = encodeFrame(frame);
+      bytes[1 + (at % (bytes.length - 2))]! ^= flip;
+      return bytes;
+    });
+    const fullRuns = fc.integer({ min: 250, max: 1030 }).map((n) => Uint8Array.of(0, ...new Uint8Array(n).fill(255), 0));
+    fc.assert(
+      fc.property(fc.oneof(spoiled, fullRuns, fc.uint8Array({ maxLength: 600 })), frames, (bad, next) => {
+        const items = receive(new Deframer(), Uint8Array.of(...bad, ...encodeFrame(next)));
+        expect(items.at(-1)).toEqual({ frame: next });
+        const kept = items.flatMap((item) => ("discarded" in item ? [...item.discarded] : []));
+        expect(kept).toEqual([...bad].filter((byte) => byte !== 0));
+      }),
+    );
+  });
+
   it("one flipped bit anywhere is never delivered", () => {
     const frame: Frame = {
       channel: 1,

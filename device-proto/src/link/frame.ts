@@ -103,74 +103,128 @@ export type DiscardReason = "noise" | "too-long" | "bad-cobs" | "too-short" | "b
 /** What comes out of the {@link Deframer}. */
 export type Deframed = { readonly frame: Frame } | { readonly discarded: Uint8Array; readonly reason: DiscardReason };
 
+/** A whole run of COBS: 254 bytes follow, and no zero after them. */
+const FULL = 255;
+const CRC = 4;
+const BAD = -1;
+const MOVED = -2;
+
 /**
  * Bytes in, frames and discarded bytes out. A bad frame is never delivered, nothing vanishes silently, and after any garbage the very
  * next good frame is received. Keeps at most one frame; does not allocate per byte.
+ *
+ * Where no run is full, COBS moves nothing: the bytes stand one place later than they were, and a code stands where a zero was.
+ * So such a frame is decoded by writing zeros over its codes, and a bad one gets its codes back, for a code is the way to the next.
+ *
+ * ```
+ *   plain          11 22 00 33     crc
+ *   as it came  03 11 22 02 33 …   (codes at 0 and 3)
+ * ```
  */
 export class Deframer {
   readonly #raw = new Uint8Array(maxEncodedFrame);
   readonly #decoded = new Uint8Array(maxEncodedFrame);
   #length = 0;
-  #overflow: number[] | undefined;
+  /** Bytes of a run that is too long for a frame, after those that are kept; −1 while it is not. */
+  #overflow = -1;
   /** Bytes discarded so far. */
   discardedBytes = 0;
 
   /** Takes a chunk of any size and calls `emit` for each frame and each discarded run, in order. */
   push(chunk: Uint8Array, emit: (item: Deframed) => void): void {
-    let from = 0;
-    while (from < chunk.length) {
-      let zero = chunk.indexOf(0, from);
-      const ends = zero >= 0;
-      if (!ends) zero = chunk.length;
-      this.#collect(chunk.subarray(from, zero));
-      if (ends) this.#finish(emit);
-      from = zero + 1;
+    const raw = this.#raw;
+    const room = raw.length;
+    const end = chunk.length;
+    let length = this.#length;
+    let at = 0;
+    while (at < end) {
+      const byte = chunk[at++]!;
+      if (byte === 0) {
+        this.#length = 0;
+        if (length !== 0) this.#finish(length, emit);
+        length = 0;
+      } else if (length < room) {
+        raw[length++] = byte;
+      } else {
+        // Garbage up to the next delimiter. The count is kept whole, of the bytes only what fits.
+        let stop = chunk.indexOf(0, at);
+        if (stop < 0) stop = end;
+        this.#overflow = Math.max(0, this.#overflow) + stop - at + 1;
+        at = stop;
+      }
     }
+    this.#length = length;
   }
 
-  #collect(piece: Uint8Array): void {
-    const room = this.#raw.length - this.#length;
-    if (this.#overflow || piece.length > room) {
-      // Too long for a frame: garbage up to the next delimiter. The count is kept whole, of the bytes only what fits.
-      this.#overflow ??= [0];
-      this.#overflow[0]! += piece.length;
-      return;
+  #finish(length: number, emit: (item: Deframed) => void): void {
+    if (this.#overflow >= 0) {
+      const more = this.#overflow;
+      this.#overflow = -1;
+      return this.#discard(length, "too-long", emit, more);
     }
-    this.#raw.set(piece, this.#length);
-    this.#length += piece.length;
-  }
-
-  #finish(emit: (item: Deframed) => void): void {
-    const length = this.#length;
-    const overflow = this.#overflow?.[0] ?? 0;
-    this.#length = 0;
-    this.#overflow = undefined;
-    if (length === 0 && overflow === 0) return;
-    if (overflow) return this.#discard(length, "too-long", emit, overflow);
-    const size = this.#cobsDecode(length);
-    if (size < 0) return this.#discard(length, "bad-cobs", emit);
-    if (size < HEADER + 4) return this.#discard(length, "too-short", emit);
-    const body = this.#decoded;
-    const crc = (body[size - 4]! | (body[size - 3]! << 8) | (body[size - 2]! << 16) | (body[size - 1]! << 24)) >>> 0;
-    if (crc32(body, 0, size - 4) !== crc) return this.#discard(length, "bad-crc", emit);
-    const kind = body[0]!;
-    const frameChannel = kind >> 6;
-    const session = kind & 0x1f;
-    if ((frameChannel === channel.session) !== session > 0) return this.#discard(length, "bad-kind", emit);
+    let body = this.#raw;
+    let from = 1;
+    let to = this.#zeroCodes(length);
+    if (to === MOVED) {
+      body = this.#decoded;
+      from = 0;
+      to = this.#cobsDecode(length);
+    }
+    if (to < 0) return this.#discard(length, "bad-cobs", emit);
+    const why = judge(body, from, to);
+    if (why !== undefined) {
+      if (from === 1) this.#restoreCodes(length);
+      return this.#discard(length, why, emit);
+    }
+    const kind = body[from]!;
     emit({
       frame: {
-        channel: frameChannel,
-        session,
+        channel: kind >> 6,
+        session: kind & 0x1f,
         more: (kind & MORE) !== 0,
-        seq: body[1]!,
-        ack: body[2]!,
-        tag: body[3]!,
-        payload: body.slice(HEADER, size - 4),
+        seq: body[from + 1]!,
+        ack: body[from + 2]!,
+        tag: body[from + 3]!,
+        payload: body.slice(from + HEADER, to - CRC),
       },
     });
   }
 
-  /** Decodes `#raw[0..length)` into `#decoded`; −1 when a code points past the end. The input has no zeros. */
+  /**
+   * Writes zeros over the codes of `#raw[0..length)`; the plain bytes stand at 1 then and end where the result says. MOVED: a full run
+   * moved the bytes behind it; BAD: a code points past the end; both with the codes in place. The input has no zeros.
+   */
+  #zeroCodes(length: number): number {
+    const raw = this.#raw;
+    let at = 0;
+    for (;;) {
+      const code = raw[at]!;
+      const next = at + code;
+      if (next < length && code !== FULL) {
+        raw[at] = 0;
+        at = next;
+      } else if (next === length) {
+        raw[at] = 0;
+        return length;
+      } else {
+        this.#restoreCodes(at);
+        return next > length ? BAD : MOVED;
+      }
+    }
+  }
+
+  /** Puts codes back where `#zeroCodes` wrote zeros in `#raw[0..end)`. */
+  #restoreCodes(end: number): void {
+    const raw = this.#raw;
+    let next = end;
+    for (let at = end - 1; at >= 0; at--)
+      if (raw[at] === 0) {
+        raw[at] = next - at;
+        next = at;
+      }
+  }
+
+  /** Decodes `#raw[0..length)` into `#decoded`; BAD when a code points past the end. The input has no zeros. */
   #cobsDecode(length: number): number {
     const raw = this.#raw;
     const out = this.#decoded;
@@ -179,9 +233,9 @@ export class Deframer {
     while (i < length) {
       const code = raw[i++]!;
       const end = i + code - 1;
-      if (end > length) return -1;
+      if (end > length) return BAD;
       while (i < end) out[at++] = raw[i++]!;
-      if (code < 255 && i < length) out[at++] = 0;
+      if (code < FULL && i < length) out[at++] = 0;
     }
     return at;
   }
@@ -190,4 +244,14 @@ export class Deframer {
     this.discardedBytes += length + more;
     emit({ discarded: this.#raw.slice(0, length), reason });
   }
+}
+
+/** What is wrong with the plain bytes `body[from..to)`. */
+function judge(body: Uint8Array, from: number, to: number): DiscardReason | undefined {
+  const end = to - CRC;
+  if (end < from + HEADER) return "too-short";
+  const said = body[end]! | (body[end + 1]! << 8) | (body[end + 2]! << 16) | (body[end + 3]! << 24);
+  if (crc32(body, from, end) !== said >>> 0) return "bad-crc";
+  const kind = body[from]!;
+  return (kind >> 6 === channel.session) !== (kind & 0x1f) > 0 ? "bad-kind" : undefined;
 }
