@@ -95,6 +95,19 @@ export const verbs: readonly Verb[] = [
     example: "inkan virtual run --pty /tmp/inkan --json",
     load: () => import("./commands/virtual.run.js"),
   },
+  {
+    syntax: "hwtest campaign [name]",
+    summary: "verb.hwtest-campaign",
+    options: [
+      ["--on <world>", "option.on", ["host", "arm"]],
+      ["--cases <number>", "option.cases"],
+      ["--jobs <number>", "option.jobs"],
+      ["--seed <number>", "option.seed"],
+      ["--replay <file>", "option.replay"],
+    ],
+    example: "inkan hwtest campaign pin-secrecy --cases 20 --seed 3",
+    load: () => import("./commands/hwtest.campaign.js"),
+  },
 ];
 
 /** Runs the command line; answers with the exit code. */

@@ -11,6 +11,7 @@ export const texts = {
   "group.cert": { ja: "電子証明書", en: "certificates" },
   "group.pin": { ja: "暗証番号", en: "the card's secrets" },
   "group.virtual": { ja: "仮想リーダー", en: "the virtual reader" },
+  "group.hwtest": { ja: "試験台", en: "the test bench" },
   "group.trace": { ja: "通信の記録", en: "recorded exchanges" },
   "verb.demo": { ja: "仮想リーダーで署名から検証までを通して行う", en: "the main job on the virtual reader: boot, card in, sign, verify" },
   "verb.list": { ja: "つながっているリーダーの一覧", en: "the attached readers" },
@@ -29,6 +30,10 @@ export const texts = {
   "verb.sign": { ja: "ファイルに電子署名する", en: "sign a file" },
   "verb.verify": { ja: "電子署名を検証する", en: "verify a signature" },
   "verb.virtual-run": { ja: "ほかのプログラムのための仮想リーダー", en: "a virtual reader for other programs" },
+  "verb.hwtest-campaign": {
+    ja: "乱数による試験を数多く行う（名前なしで一覧）",
+    en: "counted runs over random cases (without a name: which there are)",
+  },
   "option.reader": { ja: "リーダー: usb:[シリアル] serial:パス virtual:", en: "which reader: usb:[serial] serial:PATH virtual:" },
   "option.json": { ja: "結果を JSON で標準出力に書く", en: "the result as JSON on standard output" },
   "option.quiet": { ja: "途中の案内を出さない", en: "no notes on the way" },
@@ -58,6 +63,11 @@ export const texts = {
   "option.pty": { ja: "このパスを仮想シリアルポートへのリンクにする", en: "make this path a link to a virtual serial port" },
   "option.flash": { ja: "フラッシュの内容を残すファイル", en: "file that keeps the flash" },
   "option.detach": { ja: "親プロセスが終わっても続ける", en: "go on when the parent process has ended" },
+  "option.on": { ja: "この計算機の上か、仮想ボードのファームウェアか", en: "on this machine, or the firmware on the virtual board" },
+  "option.cases": { ja: "試験の数", en: "how many cases" },
+  "option.jobs": { ja: "同時に動かすプロセスの数（既定は 1）", en: "how many processes at once (default 1)" },
+  "option.seed": { ja: "乱数の種（既定は 1）。同じ種は同じ試験", en: "seed (default 1): the same seed is the same cases" },
+  "option.replay": { ja: "失敗したときに書かれたファイルの 1 件だけを繰り返す", en: "repeat the one case of a file that a failure wrote" },
   "help.example": { ja: "例:", en: "Example:" },
 
   "usage.unknown-option": { ja: "知らないオプションです: {name}", en: "unknown option {name}" },
@@ -80,6 +90,11 @@ export const texts = {
   "usage.fingers": { ja: "--fingers は auto か auth=…,sign=… です", en: "--fingers is auto or auth=…,sign=…" },
   "usage.card-name": { ja: "カードは standard か none です: {name}", en: "the card is standard or none: {name}" },
   "usage.virtual-door": { ja: "--pty を付けてください", en: "add --pty" },
+
+  "usage.replay-alone": {
+    ja: "--replay は --on、--cases、--jobs、--seed と一緒に使えません",
+    en: "--replay goes without --on, --cases, --jobs and --seed",
+  },
 
   "file.no-permission": { ja: "権限がありません", en: "no permission" },
   "file.read-only-disk": { ja: "書き込めない装置です", en: "the disk is read-only" },
@@ -118,6 +133,11 @@ export const texts = {
   "card.no-jpki": { ja: "公的個人認証アプリケーションは見つかりません。", en: "No JPKI application was found." },
   "apdu.secret-argument": { ja: "暗証番号を含む APDU は引数に書けません", en: "an APDU with a secret must not stand in the arguments" },
   "apdu.secret-hint": { ja: "`inkan card apdu -` で標準入力から与えてください。", en: "Give it on standard input: inkan card apdu -" },
+
+  "campaign.failure": { ja: "{number} 番が失敗: {why}", en: "case {number} failed: {why}" },
+  "campaign.replay": { ja: "繰り返すには: {command}", en: "to replay it: {command}" },
+  "campaign.progress": { ja: "{name}: {cases} 件中 {ran} 件、失敗 {failures} 件", en: "{name}: {ran} of {cases}, {failures} failed" },
+  "campaign.stopped": { ja: "{name}: {cases} 件中 {ran} 件で止めました", en: "{name}: stopped after {ran} of {cases}" },
 
   "cert.subject": { ja: "所有者", en: "Subject" },
   "cert.issuer": { ja: "発行者", en: "Issuer" },

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { standardMaterial } from "@inkan/hwtest/authority";
+import type { CampaignOptions } from "@inkan/hwtest/campaigns";
 import { JpkiTestCard } from "@inkan/sdk/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { listReaders, openUri } from "@inkan/sdk/node";
@@ -61,6 +62,10 @@ describe("what is typed", () => {
     [["list", "--trace", "file.txt"], /\.jsonl or \.pcapng/],
     [["verify", "x", "--at", "tomorrow"], /2026/],
     [["verify", "x", "--revocation", "maybe"], /--revocation/],
+    [["hwtest", "campaign", "nonsense"], /pin-secrecy/],
+    [["hwtest", "campaign", "pin-secrecy", "--on", "host"], /arm/],
+    [["hwtest", "campaign", "pin-secrecy", "--cases", "0"], /--cases/],
+    [["hwtest", "campaign", "pin-secrecy", "--replay", "x", "--seed", "1"], /--replay goes without/],
   ])("%j is refused with exit 2", async (argv, sentence) => {
     const plain = await inkan(argv);
     expect(plain.exit).toBe(2);
@@ -375,5 +380,45 @@ describe("--trace and --timeout", () => {
     expect((await withReader(["card", "info", "--timeout", "0.2", "--json"])).last).toMatchObject({
       error: { code: "deadline-passed", exit: 7 },
     });
+  });
+});
+
+describe("campaigns", () => {
+  test("without a name, which there are", async () => {
+    const plain = await inkan(["hwtest", "campaign"]);
+    expect(plain.exit).toBe(0);
+    expect(plain.stdout).toMatch(/^pin-secrecy +arm +40 +two secrets/m);
+    const { last } = await inkan(["hwtest", "campaign", "--json"]);
+    expect(last!["campaigns"]).toContainEqual(expect.objectContaining({ name: "pin-secrecy", on: ["arm"], cases: 40 }));
+  });
+
+  /** A runner that reports what the test wants: the real one has its tests beside it. */
+  const runs = (failures: number): Partial<World> => ({
+    campaigns: async () =>
+      ({
+        runCampaign: async ({ name, cases = 10, seed = 1, failed, progress }: CampaignOptions) => {
+          for (let number = 0; number < failures; number++) failed?.({ number, why: "it went wrong", replay: `out/${number}.json` });
+          progress?.(cases, cases);
+          return { campaign: name, on: "host", cases, failures, seed, seconds: 1, commit: "abc1234" };
+        },
+      }) as unknown as Awaited<ReturnType<World["campaigns"]>>,
+  });
+
+  test("nothing found: exit 0, the result last, for programs and for people", async () => {
+    const ended = await inkan(["hwtest", "campaign", "any", "--cases", "7", "--seed", "3", "--json"], { world: runs(0) });
+    expect(ended).toMatchObject({ exit: 0, stderr: "" });
+    expect(ended.last).toEqual({ schema: 1, campaign: "any", on: "host", cases: 7, failures: 0, seed: 3, seconds: 1, commit: "abc1234" });
+    expect((await inkan(["hwtest", "campaign", "any"], { world: runs(0) })).stdout).toMatch(/\n10 passed, 0 failed\n$/);
+  });
+
+  test("something found: exit 5, and the one command that replays each", async () => {
+    const ended = await inkan(["hwtest", "campaign", "any"], { world: runs(2) });
+    expect(ended.exit).toBe(5);
+    expect(ended.stdout).toMatch(/\n8 passed, 2 failed\n$/);
+    expect(ended.stderr).toContain("case 1 failed: it went wrong\n  to replay it: inkan hwtest campaign any --replay out/1.json\n");
+    const json = await inkan(["hwtest", "campaign", "any", "--json"], { world: runs(1) });
+    expect(json.stdout).toContain(
+      '"event":"failure","case":0,"why":"it went wrong","replay":"inkan hwtest campaign any --replay out/0.json"',
+    );
   });
 });

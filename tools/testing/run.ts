@@ -50,6 +50,7 @@ export async function inkan(argv: readonly string[], outside: Outside = {}): Pro
     authority: async () => {
       throw Object.assign(new Error("Cannot find package"), { code: "ERR_MODULE_NOT_FOUND" });
     },
+    campaigns: () => import("@inkan/hwtest/campaigns"),
     ...outside.world,
   } as unknown as World;
   const exit = await main(argv, world);

@@ -17,11 +17,11 @@ export interface Campaign {
   readonly on: readonly World[];
   /** How many cases run when the caller does not say. */
   readonly cases: number;
-  /** One sentence for `inkan hwtest campaign --help`. */
+  /** One sentence for the list of `inkan hwtest campaign`. */
   readonly about: string;
   /**
    * Runs the cases in order. Calls `failed` for each case that went wrong, with a sentence that holds no secret; `ran` (optional) after
-   * each case or batch, for progress. Throws only when the cases cannot be run at all (a program is missing: InkanError exit 8).
+   * each case or batch, with how many ran since the last call. Throws only when the cases cannot be run at all (a program is missing: InkanError exit 8).
    */
   run(range: CampaignRange, failed: (number: number, why: string) => void, ran?: (cases: number) => void): Promise<void>;
 }

@@ -36,6 +36,11 @@ export class Output {
     return this.#out.isTTY === true && !this.#manner.json && !this.#manner.quiet;
   }
 
+  /** True where {@link progress} shows its bar. */
+  get barred(): boolean {
+    return !this.#manner.quiet && !this.#manner.json && this.#err.isTTY === true;
+  }
+
   /** Width of the terminal in columns; 80 where there is none. */
   get columns(): number {
     return this.#out.columns ?? 80;
@@ -93,7 +98,7 @@ export class Output {
 
   /** A bar that is redrawn in place, on a terminal only. `part` from 0 to 1. */
   progress(label: string, part: number): void {
-    if (this.#manner.quiet || this.#manner.json || this.#err.isTTY !== true) return;
+    if (!this.barred) return;
     const width = 24;
     const full = Math.round(Math.min(Math.max(part, 0), 1) * width);
     const text = `${label} ${"█".repeat(full)}${"·".repeat(width - full)} ${String(Math.floor(part * 100)).padStart(3)} %`;

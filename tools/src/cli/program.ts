@@ -58,7 +58,7 @@ function group(above: Commander, word: string, language: Language, write: (text:
   const there = above.commands.find((command) => command.name() === word);
   if (there !== undefined) return there;
   const made = prepare(new Commander(word), language, write).description(
-    say(language, `group.${word as "card" | "cert" | "pin" | "virtual" | "trace"}`),
+    say(language, `group.${word as "card" | "cert" | "pin" | "virtual" | "trace" | "hwtest"}`),
   );
   above.addCommand(made);
   return made;

@@ -15,6 +15,11 @@ export async function loadAuthority(world: World): ReturnType<World["authority"]
   return loaded(() => world.authority());
 }
 
+/** The bench's campaigns. @throws InkanError package-missing */
+export async function loadCampaigns(world: World): ReturnType<World["campaigns"]> {
+  return loaded(() => world.campaigns());
+}
+
 async function loaded<T>(load: () => Promise<T>): Promise<T> {
   try {
     return await load();

@@ -1,5 +1,6 @@
 import type { openUri, listReaders } from "@inkan/sdk/node";
 import type * as Authority from "@inkan/hwtest/authority";
+import type * as Campaigns from "@inkan/hwtest/campaigns";
 import type * as Board from "@inkan/hwtest/board";
 import { processInput, type Input } from "./input.js";
 import type { Stream } from "./output.js";
@@ -18,6 +19,8 @@ export interface World {
   bench(): Promise<typeof Board>;
   /** The bench's test authority, likewise. */
   authority(): Promise<typeof Authority>;
+  /** The bench's campaigns, likewise. */
+  campaigns(): Promise<typeof Campaigns>;
 }
 
 /** The world of a real process. */
@@ -42,5 +45,6 @@ export function processWorld(): World {
     door: () => import("@inkan/sdk/node"),
     bench: () => import("@inkan/hwtest/board"),
     authority: () => import("@inkan/hwtest/authority"),
+    campaigns: () => import("@inkan/hwtest/campaigns"),
   };
 }

@@ -1,0 +1,17 @@
+import type { Campaign } from "./campaign.js";
+
+/** A campaign by its name; its module is loaded when it is wanted, so that one campaign's import cost is its own. */
+export interface CampaignEntry {
+  readonly name: string;
+  readonly load: () => Promise<Campaign>;
+}
+
+/** Every campaign: one row each, in the order of the alphabet. */
+export const campaigns: readonly CampaignEntry[] = [
+  { name: "pin-secrecy", load: async () => (await import("./pin-secrecy.js")).pinSecrecy },
+];
+
+/** The rows of the registry, or of the module at `url` that exports `campaigns` like this one. */
+export async function rowsOf(url?: string): Promise<readonly CampaignEntry[]> {
+  return url === undefined ? campaigns : ((await import(url)) as { readonly campaigns: readonly CampaignEntry[] }).campaigns;
+}
