@@ -88,7 +88,7 @@ static void header(uint8_t at[10], uint8_t command, uint8_t slot, uint8_t sequen
       .bSeq = sequence,
       .bStatus = (uint8_t)(outcome << 6 | (slot == 0 ? slot_status() : ICC_ABSENT)), /* there is one slot */
       .bError = error,
-      .bSpecific = specific_of(type),
+      .bSpecific = slot == 0 ? specific_of(type) : type == RDR_TO_PC_SLOTSTATUS ? 1 : 0, /* nothing runs where nothing is */
   };
 }
 
@@ -202,11 +202,24 @@ static size_t put_parameters(const command_t *c) {
   return done(c, (uint32_t)(p - (g_message + HEADER)));
 }
 
-/* dwFeatures 40h: the reader has negotiated. A host may say what it thinks was negotiated; it is told what was. */
+/* The offset of the first field of abProtocolDataStructure that holds no value the standard knows (§6.1.7); 0 = none. */
+static uint8_t bad_parameter(const uint8_t *p, bool t1) {
+  if (WIRE_F[p[0] >> 4] == 0 || WIRE_D[p[0] & 15u] == 0) return HEADER; /* bmFindexDindex: reserved for future use */
+  if ((p[1] & ~(t1 ? 3u : 2u)) != (t1 ? 0x10u : 0u)) return HEADER + 1; /* bmTCCKST: convention and, for T=1, CRC; all else is fixed */
+  if (t1 ? p[3] >> 4 > 9u : p[3] == 0) return HEADER + 3;               /* bWaitingIntegers: BWI 0..9; WI 0 is reserved */
+  if (p[4] > 3u) return HEADER + 4;                                      /* bClockStop */
+  if (t1 && (p[5] == 0 || p[5] == 0xff)) return HEADER + 5;              /* bIFSC 01..FE */
+  if (t1 && p[6] != 0) return HEADER + 6;                                /* bNadValue: this reader speaks to node 0 only */
+  return 0;
+}
+
+/* dwFeatures 40h: the reader has negotiated, and alone chooses the protocol. A host may say what it thinks was negotiated, as long as each field holds
+ * a value; it is told what was. */
 static size_t on_set_parameters(const command_t *c) {
   if (c->specific[0] != g_card.protocol) return failed(c, AT_SPECIFIC);
   if (c->length != (c->specific[0] == 0 ? 5u : 7u)) return failed(c, AT_LENGTH);
-  return put_parameters(c);
+  const uint8_t bad = bad_parameter(c->data, c->specific[0] == 1);
+  return bad != 0 ? failed(c, bad) : put_parameters(c);
 }
 
 static size_t on_set_data_rate(const command_t *c) {

@@ -72,8 +72,9 @@ static bool abort_pending_for(const uint8_t *command) {
 }
 
 /* The first packet of a message. True when its data is wanted. */
-static bool header_wanted(const uint8_t *packet) {
-  if (packet[0] == PC_TO_RDR_ABORT && packet[5] == 0) {
+static bool header_wanted(const uint8_t *packet, size_t length) {
+  /* An abort of another slot, or one with data, told or sent, is no abort: it is refused like any other message. */
+  if (packet[0] == PC_TO_RDR_ABORT && packet[5] == 0 && s_total == HEADER && length == HEADER) {
     s_abort_bulk = true;
     s_abort_bulk_sequence = packet[6];
     return false;
@@ -107,7 +108,7 @@ static void receive(const uint8_t *packet, size_t length) {
     s_total = HEADER + (packet[1] | (size_t)packet[2] << 8 | (size_t)packet[3] << 16 | (size_t)packet[4] << 24);
     if (s_total < HEADER) s_total = UINT32_MAX; /* 4 GiB and more */
     s_have = 0;
-    s_receive = header_wanted(packet) ? IN_DATA : IN_DROP;
+    s_receive = header_wanted(packet, length) ? IN_DATA : IN_DROP;
     if (s_receive == IN_DATA) {
       for (; at < HEADER; at++) g_message[at] = packet[at];
       s_have = HEADER;

@@ -57,7 +57,8 @@ void link_drop_message(uint8_t error) {
 
 static bool take_ccid(const frame_t *frame, uint64_t now) {
   if (g_link.rx == RX_NONE) {
-    if (is_short(frame, PC_TO_RDR_ABORT)) {
+    /* Of this slot and without data: any other is a message like every other, and refused. */
+    if (is_short(frame, PC_TO_RDR_ABORT) && (frame->payload[1] | frame->payload[2] | frame->payload[3] | frame->payload[4] | frame->payload[5]) == 0) {
       on_abort(frame);
       return true;
     }
