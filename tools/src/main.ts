@@ -89,6 +89,7 @@ export const verbs: readonly Verb[] = [
     options: [
       ["--card <name>", "option.card"],
       ["--pty <path>", "option.pty"],
+      ["--usbredir <socket>", "option.usbredir"],
       ["--flash <file>", "option.flash"],
       ["--detach", "option.detach"],
     ],

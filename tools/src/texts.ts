@@ -61,6 +61,10 @@ export const texts = {
   "option.revocation": { ja: "失効の確認: required か none", en: "revocation: required or none" },
   "option.card": { ja: "はじめに入っているカード: standard か none", en: "the card at the start: standard or none" },
   "option.pty": { ja: "このパスを仮想シリアルポートへのリンクにする", en: "make this path a link to a virtual serial port" },
+  "option.usbredir": {
+    ja: "仮想マシンに USB で渡すソケット（QEMU の usb-redir）",
+    en: "a socket that gives the reader's USB to a virtual machine (QEMU's usb-redir)",
+  },
   "option.flash": { ja: "フラッシュの内容を残すファイル", en: "file that keeps the flash" },
   "option.detach": { ja: "親プロセスが終わっても続ける", en: "go on when the parent process has ended" },
   "option.on": { ja: "この計算機の上か、仮想ボードのファームウェアか", en: "on this machine, or the firmware on the virtual board" },
@@ -89,7 +93,11 @@ export const texts = {
   "usage.trace-name": { ja: "--trace のファイル名は .jsonl か .pcapng で終わります", en: "a --trace file ends in .jsonl or .pcapng" },
   "usage.fingers": { ja: "--fingers は auto か auth=…,sign=… です", en: "--fingers is auto or auth=…,sign=…" },
   "usage.card-name": { ja: "カードは standard か none です: {name}", en: "the card is standard or none: {name}" },
-  "usage.virtual-door": { ja: "--pty を付けてください", en: "add --pty" },
+  "usage.virtual-door": { ja: "--pty か --usbredir を付けてください", en: "add --pty or --usbredir" },
+  "usage.one-cable": {
+    ja: "USB ケーブルは一本です。--usbredir と {other} は一緒に使えません",
+    en: "there is one USB cable: --usbredir does not go together with {other}",
+  },
 
   "usage.replay-alone": {
     ja: "--replay は --on、--cases、--jobs、--seed と一緒に使えません",

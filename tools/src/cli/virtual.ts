@@ -10,6 +10,11 @@ export async function loadBench(world: World): ReturnType<World["bench"]> {
   return loaded(() => world.bench());
 }
 
+/** The bench's cable to virtual machines. @throws InkanError package-missing */
+export async function loadUsbredir(world: World): ReturnType<World["usbredir"]> {
+  return loaded(() => world.usbredir());
+}
+
 /** The bench's test authority. @throws InkanError package-missing */
 export async function loadAuthority(world: World): ReturnType<World["authority"]> {
   return loaded(() => world.authority());

@@ -2,6 +2,7 @@ import type { openUri, listReaders } from "@inkan/sdk/node";
 import type * as Authority from "@inkan/hwtest/authority";
 import type * as Campaigns from "@inkan/hwtest/campaigns";
 import type * as Board from "@inkan/hwtest/board";
+import type * as Usbredir from "@inkan/hwtest/usbredir";
 import { processInput, type Input } from "./input.js";
 import type { Stream } from "./output.js";
 
@@ -17,6 +18,8 @@ export interface World {
   door(): Promise<{ readonly openUri: typeof openUri; readonly listReaders: typeof listReaders }>;
   /** The bench. Rejects where @inkan/hwtest is not installed. */
   bench(): Promise<typeof Board>;
+  /** The bench's cable to virtual machines, likewise. */
+  usbredir(): Promise<typeof Usbredir>;
   /** The bench's test authority, likewise. */
   authority(): Promise<typeof Authority>;
   /** The bench's campaigns, likewise. */
@@ -44,6 +47,7 @@ export function processWorld(): World {
     },
     door: () => import("@inkan/sdk/node"),
     bench: () => import("@inkan/hwtest/board"),
+    usbredir: () => import("@inkan/hwtest/usbredir"),
     authority: () => import("@inkan/hwtest/authority"),
     campaigns: () => import("@inkan/hwtest/campaigns"),
   };

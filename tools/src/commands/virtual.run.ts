@@ -8,40 +8,51 @@ import { readFingers } from "../cli/fingers.js";
 import { eachLine } from "../cli/input.js";
 import { refuseTaken } from "../cli/link-name.js";
 import type { Options, Result } from "../cli/verb.js";
-import { loadBench } from "../cli/virtual.js";
+import { loadBench, loadUsbredir } from "../cli/virtual.js";
 import { benchLine, type Bench } from "../flows/bench-lines.js";
 import { SerialPort } from "../flows/serial-port.js";
+import { UsbredirDoor } from "../flows/usbredir-door.js";
+import type { VirtualDoor } from "../flows/virtual-door.js";
 import { say } from "../texts.js";
 
 /** How often a run looks whether its parent still lives, in ms. */
 const PARENT_MS = 500;
 
 /**
- * `inkan virtual run`: the virtual reader as a serial port for other programs, until `quit`, a signal, or the end of the parent. All of these
- * are its proper end: exit 0.
+ * `inkan virtual run`: the virtual reader for other programs, through the doors that are asked for, until `quit`, a signal, or the end of the
+ * parent. All of these are its proper end: exit 0.
  */
 export async function run(context: Context, _args: readonly string[], options: Options): Promise<Result> {
   const { language, output, force } = context;
-  const path = options["pty"];
-  if (typeof path !== "string") throw stop("usage", { detail: say(language, "usage.virtual-door") });
+  const pty = text(options["pty"]);
+  const usbredir = text(options["usbredir"]);
+  if (pty === undefined && usbredir === undefined) throw stop("usage", { detail: say(language, "usage.virtual-door") });
+  if (pty !== undefined && usbredir !== undefined) throw stop("usage", { detail: say(language, "usage.one-cable", { other: "--pty" }) });
   const card = options["card"] ?? "standard";
   if (card !== "standard" && card !== "none") throw stop("usage", { detail: say(language, "usage.card-name", { name: String(card) }) });
-  const flashFile = typeof options["flash"] === "string" ? options["flash"] : undefined;
+  const flashFile = text(options["flash"]);
   const fingers = readFingers(context) ?? false;
-  refuseTaken(path, force);
+  if (pty !== undefined) refuseTaken(pty, force);
   const flash = flashFile !== undefined && existsSync(flashFile) ? await readInput(flashFile, language) : undefined;
   const { openVirtualReader, openPty } = await loadBench(context.world);
+  const machine = usbredir === undefined ? undefined : await loadUsbredir(context.world);
   const reader = await openVirtualReader({ pace: "line", card, face: "link", fingers, ...(flash === undefined ? {} : { flash }) });
-  const port = new SerialPort(reader, openPty, path, { force, language });
+  const doors: VirtualDoor[] = [];
+  if (pty !== undefined) doors.push(new SerialPort(reader, openPty, pty, { force, language }));
+  if (usbredir !== undefined && machine) {
+    doors.push(new UsbredirDoor(reader, machine.serveUsbredir, usbredir, (event, error) => guest(event, error, context)));
+  }
   try {
-    const terminal = await port.up();
+    const made: Record<string, string> = {};
+    for (const door of doors) Object.assign(made, await door.up());
     reader.board.on((event) => tell(event, reader.clock.now(), context));
-    output.document({ event: "ready", pty: path, port: terminal, reader: { uri: `serial:${path}`, virtual: true } });
-    output.line(say(language, "virtual.ready", { path }));
-    await untilEnd(context, { reader, port }, options["detach"] === true);
+    const uri = pty === undefined ? {} : { uri: `serial:${pty}` };
+    output.document({ event: "ready", ...made, reader: { ...uri, virtual: true } });
+    output.line(say(language, "virtual.ready", { path: pty ?? usbredir ?? "" }));
+    await untilEnd(context, { reader, doors }, options["detach"] === true);
     if (flashFile !== undefined) await writeOutput(flashFile, reader.board.flashImage, { force: true, language });
   } finally {
-    await port.down();
+    for (const door of doors) await door.close();
     await reader.close();
   }
   return { document: { ok: true, event: "end" } };
@@ -53,6 +64,17 @@ function tell(event: BoardEvent, at: number, context: Context): void {
     event.type === "violation" ? { type: event.type, rule: event.violation.rule, message: event.violation.message } : event;
   context.output.document({ event: type, ...detail, at: Math.round(at) });
   if (event.type === "violation") context.output.note(event.violation.message, { always: true });
+}
+
+/** A virtual machine came or left; one that broke the protocol is told to people, too. */
+function guest(event: "hello" | "left", error: unknown, context: Context): void {
+  const message = error instanceof Error ? { message: error.message } : {};
+  context.output.document({ event: "guest", state: event === "hello" ? "here" : "gone", ...message });
+  if (error instanceof Error) context.output.note(error.message, { always: true });
+}
+
+function text(value: string | boolean | undefined): string | undefined {
+  return typeof value === "string" ? value : undefined;
 }
 
 /** Works the bench by the lines of standard input until something ends the run. */

@@ -3,12 +3,12 @@ import { keypadLayout, type KeyName } from "@inkan/device-proto";
 import { isInkanError } from "@inkan/sdk";
 import type { Context } from "../cli/context.js";
 import { say } from "../texts.js";
-import type { SerialPort } from "./serial-port.js";
+import type { VirtualDoor } from "./virtual-door.js";
 
 /** What the lines work on. */
 export interface Bench {
   readonly reader: VirtualReader;
-  readonly port: SerialPort;
+  readonly doors: readonly VirtualDoor[];
 }
 
 class NotUnderstood extends Error {}
@@ -43,22 +43,22 @@ const orders: Readonly<Record<string, (bench: Bench, rest: readonly string[]) =>
   },
   remove: ({ reader }) => reader.remove(),
   press: ({ reader }, keys) => reader.board.type(keys.flatMap(keyNames)),
-  reset: async ({ reader, port }) => {
-    await port.down();
+  reset: async ({ reader, doors }) => {
+    for (const door of doors) await door.down();
     reader.board.usb.detach();
     reader.board.reset();
-    await port.up();
+    for (const door of doors) await door.up();
   },
-  power: async ({ reader, port }, [state]) => {
+  power: async ({ reader, doors }, [state]) => {
     if (state !== "on" && state !== "off") throw new NotUnderstood();
     const has = reader.board.state !== "off";
     if (state === "off" && has) {
-      await port.down();
+      for (const door of doors) await door.down();
       reader.board.powerOff();
     }
     if (state === "on" && !has) {
       reader.board.powerOn();
-      await port.up();
+      for (const door of doors) await door.up();
     }
   },
 };
