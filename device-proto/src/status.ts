@@ -168,6 +168,11 @@ export const status = {
     ["リーダーまたはカードの応答が規格に合いません: {detail}", "The reader or the card broke the protocol: {detail}"],
     ["差し直して再実行し、続くなら --trace で記録してください。", "Attach it again and retry; if it persists, record it with --trace."],
   ),
+  "card-short-only": row(
+    7,
+    ["このカードは 255 バイトを超えるデータを受け付けません。", "This card takes no more than 255 bytes of data at a time."],
+    ["データを分けて送ってください（命令の連鎖）。", "Send the data in parts, by command chaining."],
+  ),
   "port-in-use": row(
     7,
     ["ほかのプログラムがポートを使っています: {path}", "Another program uses the port: {path}"],

@@ -110,6 +110,8 @@ static size_t card_failed(const command_t *c, card_result_t result) {
     case CARD_REFUSED_PPS: return failed(c, CCID_ERROR_ICC_PROTOCOL_NOT_SUPPORTED);
     case CARD_OVERCURRENT: return failed(c, CCID_ERROR_HW_ERROR);
     case CARD_TOO_LONG: return failed(c, CCID_ERROR_XFR_OVERRUN);
+    case CARD_PROCEDURE: return failed(c, CCID_ERROR_PROCEDURE_BYTE_CONFLICT);
+    case CARD_NO_ENVELOPE: return failed(c, CCID_ERROR_NO_ENVELOPE);
     case CARD_ABORTED: return failed(c, slot_status() == ICC_ABSENT ? CCID_ERROR_ICC_MUTE : CCID_ERROR_CMD_ABORTED);
     default: return failed(c, CCID_ERROR_ICC_MUTE);
   }

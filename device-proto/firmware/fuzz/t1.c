@@ -90,6 +90,9 @@ static void behave(const uint8_t *b) {
   } else if (pcb == 0xc1u) {
     s_card.ifsd = b[3];
     block(0xe1u, b + 3, 1);
+  } else if (pcb == 0xc2u) {
+    s_card.sent = s_card.answer_length = 0;
+    block(0xe2u, NULL, 0);
   } /* a response of the reader's: it goes on with what it owes */
 }
 
@@ -111,7 +114,7 @@ static void judge(const uint8_t *b, size_t length) {
   const unsigned pcb = b[1];
   if ((pcb & 0x80u) != 0) {
     if ((pcb & 0xc0u) == 0x80u) PROMISE((pcb & 0x2cu) == 0 && (pcb & 3u) <= 2 && b[2] == 0);
-    else PROMISE(pcb == 0xc0u ? b[2] == 0 : (pcb == 0xc1u || pcb == 0xe1u || pcb == 0xe3u) && b[2] == 1);
+    else PROMISE(pcb == 0xc0u || pcb == 0xc2u || pcb == 0xe2u ? b[2] == 0 : (pcb == 0xc1u || pcb == 0xe1u || pcb == 0xe3u) && b[2] == 1);
     if (pcb == 0xc0u) s_reader.resynchronised = true;
     return;
   }

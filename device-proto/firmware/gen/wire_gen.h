@@ -64,6 +64,7 @@
 #define CCID_ERROR_PIN_TIMEOUT 0xF0u
 #define CCID_ERROR_PIN_CANCELLED 0xEFu
 #define CCID_ERROR_CMD_SLOT_BUSY 0xE0u
+#define CCID_ERROR_NO_ENVELOPE 0xC0u
 #define CCID_ERROR_CMD_NOT_SUPPORTED 0x00u
 
 typedef struct __attribute__((packed)) {

@@ -48,6 +48,7 @@ bool atr_parse(const uint8_t *atr, size_t length, atr_t *out) {
         out->specific = true;
         out->specific_protocol = ta & 0x0fu;
         out->implicit = (ta & 0x10u) != 0;
+        out->changeable = (ta & 0x80u) == 0;
       }
       if (first_t1) {
         if (ta == 0 || ta == 0xff) return false; /* reserved (11.4.2) */

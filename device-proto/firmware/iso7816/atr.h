@@ -13,6 +13,7 @@ typedef struct {
   bool specific;          /* TA2 present: */
   uint8_t specific_protocol;
   bool implicit;          /* ... but F and D are not TA1's */
+  bool changeable;        /* ... and a warm reset may bring the negotiable mode (TA2 bit 8 = 0) */
   uint8_t wi;             /* TC2 or 10 */
   uint8_t ifsc, bwi, cwi; /* T=1 */
   bool crc;

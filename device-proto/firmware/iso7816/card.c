@@ -81,6 +81,12 @@ static card_result_t reset_card(atr_t *atr) {
   return read_atr(hal_now_us(), atr);
 }
 
+void card_give_up(void) {
+  atr_t atr;
+  if (g_card.voltage_class != 0 && hal_card_present()) (void)reset_card(&atr); /* ends what it was saying or doing; what it answers is not kept */
+  card_power_off();
+}
+
 static card_result_t activate(uint8_t voltage_class, atr_t *atr) {
   g_card.voltage_class = voltage_class;
   card_result_t result = line_wait(s_off_us + OFF_US);
@@ -101,6 +107,7 @@ static card_result_t choose(const atr_t *atr, bool negotiate) {
   g_card.guard = atr->guard;
   if (atr->specific) {
     protocol = atr->specific_protocol;
+    /* Implicit: at a rate only the card knows (8.3). */
     if (protocol > 1 || atr->implicit || !fidi_offered(atr->fidi)) return CARD_REFUSED_PPS;
     fidi_apply(atr->fidi); /* from the next character on (8.3) */
   } else {
@@ -129,18 +136,22 @@ static card_result_t choose(const atr_t *atr, bool negotiate) {
   return CARD_OK;
 }
 
-static card_result_t power_on_class(uint8_t voltage_class, uint8_t *classes) {
+/* `*classes`: what the ATR says, or as it was when there is none. */
+static card_result_t power_on_class(uint8_t voltage_class, uint8_t *classes, bool *answered) {
   atr_t atr;
   card_result_t result = activate(voltage_class, &atr);
   if (result != CARD_OK) return result;
   *classes = atr.classes;
   if ((atr.classes & (1u << (voltage_class - 1u))) == 0) return CARD_MUTE; /* it answered, but asks for another voltage (6.2.1) */
+  *answered = true;
   result = choose(&atr, true);
-  if (result == CARD_REFUSED_PPS && !atr.specific) {
-    result = reset_card(&atr);
-    if (result == CARD_OK) result = choose(&atr, false);
-  }
-  return result;
+  if (result == CARD_OK || hopeless(result)) return result;
+  /* Once more after a warm reset. A mode we do not speak: the reset makes it negotiable, where TA2 allows it (6.3.1). A PPS that was
+   * refused, or after which nothing works: without one (9.3). */
+  const bool negotiate = atr.specific;
+  if (atr.specific && !atr.changeable) return result;
+  result = reset_card(&atr);
+  return result == CARD_OK ? choose(&atr, negotiate) : result;
 }
 
 card_result_t card_power_on(uint8_t voltage_class) {
@@ -150,9 +161,10 @@ card_result_t card_power_on(uint8_t voltage_class) {
   const uint8_t first = voltage_class == 0 ? 1 : voltage_class, last = voltage_class == 0 ? 3 : voltage_class;
   uint8_t classes = 7;
   card_result_t result = CARD_MUTE;
-  for (uint8_t class = first; class <= last; class++) {
+  bool answered = false;
+  for (uint8_t class = first; class <= last && !answered; class++) {
     if (voltage_class == 0 && (classes & (1u << (class - 1u))) == 0) continue;
-    result = power_on_class(class, &classes);
+    result = power_on_class(class, &classes, &answered);
     if (result == CARD_OK) return CARD_OK;
     card_power_off();
     if (hopeless(result)) return result;
@@ -168,7 +180,8 @@ card_result_t card_exchange(const uint8_t *command, size_t length, uint8_t *answ
   const card_result_t result = g_card.protocol == 1 ? t1_exchange(command, length, answer, capacity, answer_length)
                                                     : t0_exchange(command, length, answer, capacity, answer_length, s_wi);
   hal_line_wipe();
-  if (result != CARD_OK && result != CARD_PROTOCOL && result != CARD_TOO_LONG) card_power_off(); /* nobody knows what such a card still believes */
+  const bool known = result == CARD_OK || result == CARD_PROTOCOL || result == CARD_TOO_LONG || result == CARD_NO_ENVELOPE;
+  if (!known) card_power_off(); /* nobody knows what such a card still believes */
   if (result != CARD_OK) *answer_length = 0;
   return result;
 }

@@ -11,10 +11,12 @@ typedef enum {
   CARD_MUTE,          /* no ATR, or no answer within its waiting time */
   CARD_PARITY,        /* characters kept arriving with wrong parity */
   CARD_BAD_ATR,       /* TS, length or TCK wrong */
-  CARD_PROTOCOL,      /* block protocol could not be brought back in step */
+  CARD_PROTOCOL,      /* what it says makes no sense; or the command has no form of ISO 7816-3 12.1 */
   CARD_OVERCURRENT,
   CARD_REFUSED_PPS,
   CARD_TOO_LONG,      /* the answer does not fit */
+  CARD_PROCEDURE,     /* T=0: a procedure byte that is none */
+  CARD_NO_ENVELOPE,   /* T=0: more than 255 bytes of data, and the card does not know ENVELOPE; nothing of the command was carried out */
   CARD_ABORTED,       /* app_wait said stop */
 } card_result_t;
 
@@ -34,6 +36,8 @@ extern card_t g_card;
 card_result_t card_power_on(uint8_t voltage_class);
 void card_power_off(void);
 /* One APDU. `command` is read in place and may be re-read for retransmission until the card acknowledged it; `answer` gets data + SW1SW2.
- * `command` and `answer` may be the same memory: nothing is written to `answer` before the whole command was acknowledged. */
+ * `command` and `answer` may be the same memory: nothing is written to `answer` before the whole command was acknowledged.
+ * Ends: each exchange has a budget of blocks that bring nothing and ten minutes of waiting beyond the line time of what was moved.
+ * After a failure the card is on, and in step, or off (g_card.voltage_class == 0): one that cannot be brought back in step is not kept. */
 card_result_t card_exchange(const uint8_t *command, size_t length, uint8_t *answer, size_t capacity, size_t *answer_length);
 #endif

@@ -1,4 +1,4 @@
-/* fidi.c - transmission factors (ISO 7816-3 tables 7 and 8) and times in etu; characters with deadlines. */
+/* fidi.c - transmission factors (ISO 7816-3 tables 7 and 8) and times in etu; characters with deadlines; patience. */
 #include "gen/card_pio_gen.h"
 #include "iso7816/line.h"
 
@@ -19,6 +19,18 @@ void fidi_apply(uint8_t fidi) {
 }
 
 uint64_t etu_us(uint32_t etu) { return ((uint64_t)etu * fidi_etu_ns(g_card.fidi) + 999u) / 1000u; }
+
+static uint32_t pitch_etu(void) { return 12u + (g_card.guard == 255 ? 0u : g_card.guard); }
+
+static uint64_t s_patience_until;
+
+void patience_begin(uint64_t us) { s_patience_until = hal_now_us() + us; }
+void patience_for(size_t characters) { s_patience_until += characters * etu_us(pitch_etu()); }
+bool patience_over(void) { return hal_now_us() >= s_patience_until; }
+uint64_t patience_until(uint64_t deadline_us) { return deadline_us < s_patience_until ? deadline_us : s_patience_until; }
+
+/* A repeat costs 13 etu: 11 until the signal is seen, and 2 (7.3). In T=1 there is none. */
+uint64_t sending_tail_us(void) { return etu_us(5u * (pitch_etu() + (g_card.protocol == 0 ? 3u * 13u : 0u)) + 11u); }
 
 card_result_t line_stopped(void) {
   if (!hal_card_present() || g_card.voltage_class == 0) return CARD_ABSENT;

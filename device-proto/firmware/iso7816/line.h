@@ -19,6 +19,19 @@ card_result_t line_put(const hal_span_t *spans, size_t count, uint8_t turn_etu);
 /* Why an app_wait() said stop. */
 card_result_t line_stopped(void);
 
+/* How long one exchange may wait in all. Characters that bring something do not count: patience_for() adds their own line time. */
+#define PATIENCE_US 600000000u
+void patience_begin(uint64_t us);
+void patience_for(size_t characters);
+bool patience_over(void);
+uint64_t patience_until(uint64_t deadline_us); /* the deadline, or the end of patience when that is earlier */
+
+/* How long sending may go on after line_put() returned: four characters in the FIFO and one on the line, each sent up to four times. */
+uint64_t sending_tail_us(void);
+
+/* For a card that nothing brings back in step: warm reset, and off (11.6.3.2, rule 6.4). */
+void card_give_up(void);
+
 /* A character after the previous one, at the latest: 480 etu of the initial rate would do for ATR and PPS, 9600 is allowed (8.1, 9.3). */
 #define INITIAL_WAITING_ETU 9600u
 /* Time the loop may take to see a character that is there; added to every upper bound. */

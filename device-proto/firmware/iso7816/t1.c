@@ -3,7 +3,7 @@
  *   NAD PCB LEN │ INF 0…254 │ LRC, or CRC high low        I: 0 N(S) M 00000   R: 100 N(R) 00 error   S: 11 response 000 kind
  *
  * INF is sent from the caller's memory, block by block, never copied: it may be a secret. Every exchange ends: at most three
- * errors in a row, a budget of blocks that bring nothing, and a budget of time extensions. */
+ * errors in a row, a budget of blocks that bring nothing, a budget of time extensions, and patience (line.h). */
 #include "gen/card_pio_gen.h"
 #include "iso7816/line.h"
 #include "negative.h"
@@ -21,13 +21,17 @@
 #define R_OTHER 2u
 #define IFSD 254u
 #define ERRORS_IN_A_ROW 3u
+#define BLOCK_OVERHEAD 10u       /* characters of prologue, epilogue and the turn-rounds beside INF */
 #define IDLE_BLOCKS 64u          /* blocks per exchange that carry nothing forward: errors, empty I-blocks, IFS */
-#define EXTENSIONS_US 600000000u /* waiting allowed by S(WTX), in all, per exchange: ten minutes */
+#define EXTENSIONS_US PATIENCE_US /* granted by S(WTX), in all, per exchange, used or not */
+#define RECOVERY_US 160000000u   /* three times the longest BWT */
+#define BABBLE_MAX 600u          /* characters without a pause: more than two blocks */
 #define BWT_UNIT_US ((960u * 372u * CARD_CLK_NS + 999u) / 1000u)
 
 typedef enum { GOT_BLOCK, GOT_GARBLED, GOT_INVALID, GOT_SILENCE, GOT_STOP } got_t;
 
 static uint8_t s_ns, s_nr;           /* N(S) of our next I-block; N(S) we expect */
+static uint8_t s_first_ifsc;         /* the ATR's */
 static uint8_t s_in[3 + 254 + 2];
 static uint8_t s_pcb, s_length;      /* of the block received */
 static card_result_t s_stop;
@@ -64,31 +68,35 @@ static card_result_t send_block(uint8_t pcb, const uint8_t *inf, size_t length) 
   return result;
 }
 
-/* Reads until the line has been silent for CWT: the next block of ours must not meet the rest of a bad one. */
+/* Reads until the line has been silent for CWT: the next block of ours must not meet the rest of a bad one. A card that does not stop
+ * talking leaves no room for an answer: only its reset makes it silent. */
 static got_t skip_rest(uint64_t cwt, got_t outcome) {
   uint8_t byte;
-  for (unsigned i = 0; i < 600; i++) {
+  for (unsigned i = 0; i < BABBLE_MAX; i++) {
     const card_result_t result = line_get(&byte, hal_now_us() + cwt);
-    if (result == CARD_MUTE) break;
+    if (result == CARD_MUTE) return outcome;
     if (result != CARD_OK && result != CARD_PARITY) {
       s_stop = result;
       return GOT_STOP;
     }
   }
-  return outcome;
+  card_give_up();
+  s_stop = CARD_PROTOCOL;
+  return GOT_STOP;
 }
 
-/* One block, `multiplier` times BWT at most (0 counts as 1). */
+/* 2^BWI * 960 * 372 / f (11.4.3), `multiplier` times; 0 counts as 1. */
+static uint64_t bwt_us(uint8_t multiplier) { return (uint64_t)(multiplier ? multiplier : 1u) * ((uint64_t)BWT_UNIT_US << g_card.bwi); }
+
+/* One block, `multiplier` times BWT at most. */
 static got_t receive_block(uint8_t multiplier) {
   const uint64_t cwt = etu_us(11u + (1u << g_card.cwi)) + LOOP_SLACK_US;
-  const uint32_t pitch = 12u + (g_card.guard == 255 ? 0u : g_card.guard);
-  /* Up to five characters of ours are still on their way out. */
-  uint64_t deadline = hal_now_us() + etu_us(11u + 6u * pitch) + (uint64_t)(multiplier ? multiplier : 1u) * ((uint64_t)BWT_UNIT_US << g_card.bwi) + LOOP_SLACK_US;
+  uint64_t deadline = hal_now_us() + sending_tail_us() + etu_us(11u) + bwt_us(multiplier) + LOOP_SLACK_US;
   const size_t edc_length = g_card.crc ? 2 : 1;
   size_t expected = 3 + edc_length;
   bool garbled = false;
   for (size_t got = 0; got < expected; got++) {
-    const card_result_t result = line_get(&s_in[got], deadline);
+    const card_result_t result = line_get(&s_in[got], patience_until(deadline));
     if (result == CARD_MUTE) return got == 0 ? GOT_SILENCE : GOT_GARBLED;
     if (result == CARD_PARITY) garbled = true;
     else if (result != CARD_OK) {
@@ -130,6 +138,8 @@ static got_t supervise(uint8_t kind, const uint8_t *inf, size_t length) {
 card_result_t t1_start(void) {
   static const uint8_t k_ifsd[1] = {IFSD};
   s_ns = s_nr = 0;
+  s_first_ifsc = g_card.ifsc;
+  patience_begin(PATIENCE_US);
   switch (supervise(S_IFS, k_ifsd, 1)) {
   case GOT_BLOCK:
     g_card.ifsd = IFSD;
@@ -146,15 +156,40 @@ card_result_t t1_start(void) {
 }
 
 /* Three errors in a row: both sides start anew (11.6.3.2, rule 6). The command is not sent again: it may have been executed.
- * A card that does not even resynchronise is left to the caller, who switches it off. */
+ * A card that does not even resynchronise is reset and switched off (rule 6.4). */
 static card_result_t recover(got_t last, card_result_t named) {
+  patience_begin(RECOVERY_US);
   const got_t got = supervise(S_RESYNCH, NULL, 0);
   if (got == GOT_STOP) return s_stop;
   if (got == GOT_BLOCK) {
     s_ns = s_nr = 0;
+    if (g_card.ifsc > s_first_ifsc) g_card.ifsc = s_first_ifsc; /* it may have forgotten the larger one (rule 6) */
     return named;
   }
-  return last == GOT_GARBLED ? CARD_PARITY : CARD_MUTE;
+  card_give_up();
+  return last == GOT_GARBLED || got == GOT_GARBLED ? CARD_PARITY : got == GOT_SILENCE ? CARD_MUTE : CARD_PROTOCOL;
+}
+
+/* The card gives up a chain, its own or ours (rule 9): agreed, and the R-block that follows gives us the right to send, and N(S). */
+static card_result_t aborted_by_card(void) {
+  got_t got = GOT_INVALID;
+  for (unsigned i = 0; i < ERRORS_IN_A_ROW; i++) {
+    s_stop = send_block(S_ABORT | S_RESPONSE, NULL, 0);
+    if (s_stop != CARD_OK) return s_stop;
+    got = receive_block(1);
+    if (got == GOT_STOP) return s_stop;
+    if (got != GOT_BLOCK || s_pcb != S_ABORT || s_length != 0) break; /* the same request again: it did not hear us */
+  }
+  if (got != GOT_BLOCK || (s_pcb & 0xecu) != PCB_R || s_length != 0) return recover(got, CARD_PROTOCOL);
+  s_ns = s_pcb >> 4 & 1u;
+  return CARD_PROTOCOL;
+}
+
+/* There is no room for the rest of the card's chain: rule 9 the other way round. */
+static card_result_t abort_chain(card_result_t named) {
+  const got_t got = supervise(S_ABORT, NULL, 0);
+  if (got == GOT_STOP) return s_stop;
+  return got == GOT_BLOCK ? named : recover(got, named);
 }
 
 card_result_t t1_exchange(const uint8_t *command, size_t length, uint8_t *answer, size_t capacity, size_t *answer_length) {
@@ -163,12 +198,14 @@ card_result_t t1_exchange(const uint8_t *command, size_t length, uint8_t *answer
   bool acknowledged = false; /* the whole command: an I-block came back */
   unsigned errors = 0, idle = 0, multiplier = 0;
   uint64_t extensions = 0;
+  patience_begin(PATIENCE_US);
+  patience_for(chunk + BLOCK_OVERHEAD);
   /* What to send next. */
   uint8_t pcb = (uint8_t)(s_ns << 6 | (chunk < length ? I_MORE : 0u));
   uint8_t inf[1];
   bool information = true;
   for (;;) {
-    s_stop = send_block(pcb, information ? command + sent : inf, information ? chunk : pcb >= PCB_S ? 1u : 0u);
+    s_stop = send_block(pcb, information ? command + sent : inf, information ? chunk : (pcb & 0xc0u) == PCB_S ? 1u : 0u);
     if (s_stop != CARD_OK) return s_stop;
     got_t got = receive_block((uint8_t)multiplier);
     multiplier = 0;
@@ -181,7 +218,8 @@ card_result_t t1_exchange(const uint8_t *command, size_t length, uint8_t *answer
         if (!acknowledged) s_ns ^= 1u;
         acknowledged = true;
         s_nr ^= 1u;
-        if (s_length > capacity - got_bytes) return recover(GOT_BLOCK, CARD_TOO_LONG);
+        if (s_length > capacity - got_bytes) return (s_pcb & I_MORE) != 0 ? abort_chain(CARD_TOO_LONG) : CARD_TOO_LONG;
+        patience_for(s_length + BLOCK_OVERHEAD);
         for (size_t i = 0; i < s_length; i++) answer[got_bytes++] = s_in[3 + i];
         if ((s_pcb & I_MORE) == 0) {
           *answer_length = got_bytes;
@@ -200,6 +238,7 @@ card_result_t t1_exchange(const uint8_t *command, size_t length, uint8_t *answer
           s_ns ^= 1u;
           sent += chunk;
           chunk = length - sent < g_card.ifsc ? length - sent : g_card.ifsc;
+          patience_for(chunk + BLOCK_OVERHEAD);
           errors = 0;
           information = true;
         } else if (!asks_next) { /* it wants the same again */
@@ -221,8 +260,8 @@ card_result_t t1_exchange(const uint8_t *command, size_t length, uint8_t *answer
     } else if (got == GOT_BLOCK) { /* S-block */
       if (s_pcb == S_WTX && s_length == 1) {
         multiplier = s_in[3];
-        extensions += (uint64_t)(multiplier ? multiplier : 1u) * ((uint64_t)BWT_UNIT_US << g_card.bwi);
-        if (extensions > EXTENSIONS_US) return recover(got, CARD_MUTE);
+        extensions += bwt_us((uint8_t)multiplier);
+        if (extensions > EXTENSIONS_US || patience_over()) return recover(got, CARD_MUTE);
         inf[0] = s_in[3];
         pcb = S_WTX | S_RESPONSE;
         errors = 0;
@@ -235,7 +274,7 @@ card_result_t t1_exchange(const uint8_t *command, size_t length, uint8_t *answer
         pcb = S_IFS | S_RESPONSE;
         continue;
       }
-      if (s_pcb == S_ABORT && s_length == 0) return recover(got, CARD_PROTOCOL); /* the card gives the chain up: so do we, and agree on it */
+      if (s_pcb == S_ABORT && s_length == 0) return aborted_by_card();
       if ((s_pcb & S_RESPONSE) != 0 && !acknowledged && errors > 0) {
         /* Our R made it repeat a response from before our I-block, which it never had. N(S) protects against doing it twice. */
         if (++errors > ERRORS_IN_A_ROW || ++idle > IDLE_BLOCKS) return recover(got, CARD_PROTOCOL);

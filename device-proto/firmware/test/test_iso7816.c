@@ -453,6 +453,11 @@ static void endless(void) {
 static unsigned s_mode; /* bit 0: byte by byte; bit 1: NULLs first; bit 2: case 4 ends in 9000 instead of 61xx */
 static uint8_t s_t0_header[5], s_t0_written[300];
 static size_t s_t0_need, s_t0_have, s_t0_stored, s_t0_file;
+/* ENVELOPE: what came in so far; -1 = the card does not know it. The long answer counts up from 0 in 251s. */
+static int s_t0_envelope = -1;
+static uint8_t s_t0_apdu[66000];
+static uint8_t s_t0_cla;
+static size_t s_t0_given, s_t0_long; /* of the long answer */
 
 static void t0_status(uint8_t sw1, uint8_t sw2) {
   const uint8_t sw[2] = {sw1, sw2};
@@ -482,6 +487,32 @@ static void t0_send(size_t length) {
   }
   t0_status(0x90, 0x00);
 }
+/* 61xx with what is left of the long answer, up to `most` at a time, or 9000. */
+static void t0_offer(size_t most) {
+  const size_t left = s_t0_long - s_t0_given;
+  if (left == 0) t0_status(0x90, 0x00);
+  else t0_status(0x61, (uint8_t)(left < most ? left : most));
+}
+static void t0_enveloped(void) {
+  const size_t lc = s_t0_envelope > 7 ? (size_t)s_t0_apdu[5] << 8 | s_t0_apdu[6] : 0;
+  memcpy(s_t0_apdu + s_t0_envelope, s_t0_written, s_t0_have);
+  s_t0_envelope += (int)s_t0_have;
+  const size_t total = lc == 0 ? 0 : 7 + lc;
+  if ((size_t)s_t0_envelope < total || lc == 0) {
+    t0_status(0x90, 0x00);
+    return;
+  }
+  s_executed++;
+  s_t0_given = 0;
+  t0_offer(256);
+}
+static void t0_long_part(size_t p3) {
+  const uint8_t ins = s_t0_header[1];
+  card_says(&ins, 1);
+  for (size_t i = 0; i < p3; i++) queue_byte((uint8_t)((s_t0_given + i) % 251), false, 0);
+  s_t0_given += p3;
+  t0_offer(256);
+}
 static void t0_input(const uint8_t *bytes, size_t length) {
   if (bytes[0] == 0xff && s_t0_need == 0) {
     card_says(bytes, length);
@@ -493,6 +524,7 @@ static void t0_input(const uint8_t *bytes, size_t length) {
     s_t0_have += length;
     s_t0_need -= length;
     if (s_t0_need > 0) t0_ask();
+    else if (s_t0_header[1] == 0xc2) t0_enveloped();
     else t0_done();
     return;
   }
@@ -505,11 +537,24 @@ static void t0_input(const uint8_t *bytes, size_t length) {
     else t0_send(p3 ? p3 : 256);
     break;
   case 0xc0:
-    if (s_t0_stored == 0) t0_status(0x69, 0x85);
+    CHECK(s_t0_header[0] == s_t0_cla); /* GET RESPONSE and ENVELOPE go where the command goes */
+    if (s_t0_long > s_t0_given && s_t0_stored == 0) t0_long_part(p3 ? p3 : 256);
+    else if (s_t0_stored == 0) t0_status(0x69, 0x85);
     else if (p3 != s_t0_stored && p3 != 0) t0_status(0x6c, (uint8_t)s_t0_stored);
     else if (p3 == 0) t0_status(0x6c, (uint8_t)s_t0_stored);
     else t0_send(p3), s_t0_stored = 0;
     break;
+  case 0xc2:
+    if (s_t0_envelope < 0) {
+      t0_status(0x6d, 0x00);
+      break;
+    }
+    CHECK(s_t0_header[0] == s_t0_cla && bytes[2] == 0 && bytes[3] == 0);
+    s_t0_have = 0;
+    s_t0_need = p3;
+    t0_ask();
+    break;
+  case 0xb2: t0_long_part(p3 ? p3 : 256); break; /* a record longer than one TPDU */
   case 0xd6:
   case 0xa4:
     s_t0_have = 0;
@@ -562,9 +607,84 @@ static void t0(void) {
     const uint8_t unknown[] = {0, 0x10, 0, 0};
     CHECK(card_exchange(unknown, 4, memory, sizeof memory, &got) == CARD_OK && got == 2 && memory[0] == 0x6d);
     const uint8_t extended[] = {0, 0xb0, 0, 0, 0, 1, 0};
-    CHECK(card_exchange(extended, sizeof extended, memory, sizeof memory, &got) == CARD_TOO_LONG);
+    CHECK(card_exchange(extended, sizeof extended, memory, sizeof memory, &got) == CARD_OK && got == 42);
     CHECK(card_exchange(case1, 4, memory, sizeof memory, &got) == CARD_OK); /* and it goes on */
   }
+}
+
+static void t0_extended(void) {
+  static uint8_t command[66000], answer[65538];
+  size_t got = 0;
+  s_mode = 0;
+  use(k_t0, sizeof k_t0, t0_reset, t0_input);
+  CHECK(card_power_on(0) == CARD_OK);
+
+  STORY("T=0: long answers by repeated GET RESPONSE, up to 64 KiB, in the command's CLA");
+  for (size_t ne = 1; ne <= 65536; ne = ne < 255 ? ne + 127 : ne < 1000 ? ne + 1 : ne < 60000 ? ne * 3 : ne == 65536 ? 65537 : 65536) {
+    const uint8_t read[] = {s_t0_cla = 0x8c, 0xb2, 0, 0, 0, (uint8_t)(ne >> 8), (uint8_t)ne};
+    s_t0_long = 65536;
+    s_t0_given = s_t0_stored = 0;
+    CHECK(card_exchange(read, sizeof read, answer, sizeof answer, &got) == CARD_OK && got == ne + 2);
+    for (size_t i = 0; i < ne; i++) CHECK(answer[i] == i % 251);
+    CHECK(answer[ne] == (ne == 65536 ? 0x90 : 0x61)); /* it had more than was asked for, and says so */
+    const size_t room = 2 + ne - 1;
+    s_t0_given = 0;
+    CHECK(card_exchange(read, sizeof read, answer, room, &got) == CARD_TOO_LONG && got == 0 && g_card.voltage_class != 0);
+  }
+  STORY("T=0: the card has less than Ne");
+  s_t0_long = 700;
+  s_t0_given = 0;
+  const uint8_t all[] = {s_t0_cla = 0, 0xb2, 0, 0, 0, 0, 0};
+  CHECK(card_exchange(all, sizeof all, answer, sizeof answer, &got) == CARD_OK && got == 702 && answer[700] == 0x90);
+
+  STORY("T=0: a length that 6Cxx corrects, of which Ne bytes count");
+  s_t0_file = 4;
+  const uint8_t five[] = {0, 0xb0, 0, 0, 5};
+  CHECK(card_exchange(five, 5, answer, sizeof answer, &got) == CARD_OK && got == 6);
+
+  STORY("T=0: 256 bytes of data and more go in ENVELOPEs; answers as for any command");
+  for (unsigned form = 0; form < 3; form++) { /* case 3E; case 4E; case 4E with a short answer */
+    for (size_t lc = 256; lc <= 65535; lc = lc < 600 ? lc + 43 : lc < 16000 ? lc * 4 : lc == 65535 ? 65536 : 65535) {
+      const size_t length = 7 + lc + (form > 0 ? 2u : 0u), ne = form == 1 ? 3000 : 5;
+      for (size_t i = 0; i < length; i++) command[i] = (uint8_t)(i * 7u);
+      command[0] = s_t0_cla = 0x10;
+      command[1] = 0xda;
+      command[4] = 0;
+      command[5] = (uint8_t)(lc >> 8);
+      command[6] = (uint8_t)lc;
+      command[length - 2] = form > 0 ? (uint8_t)(ne >> 8) : command[length - 2];
+      command[length - 1] = form > 0 ? (uint8_t)ne : command[length - 1];
+      s_t0_envelope = 0;
+      s_t0_long = form == 0 ? 0 : ne;
+      s_t0_given = 0;
+      const unsigned executed = s_executed;
+      CHECK(card_exchange(command, length, answer, sizeof answer, &got) == CARD_OK && s_executed == executed + 1);
+      CHECK((size_t)s_t0_envelope >= 7 + lc && (size_t)s_t0_envelope <= length);
+      CHECK_BYTES(s_t0_apdu, command, (size_t)s_t0_envelope);
+      CHECK(got == (form == 0 ? 2 : ne + 2) && answer[got - 2] == 0x90);
+      for (size_t i = 0; form > 0 && i < ne; i++) CHECK(answer[i] == i % 251);
+    }
+  }
+  STORY("T=0: a card without ENVELOPE: its own error, and the card goes on");
+  s_t0_envelope = -1;
+  CHECK(card_exchange(command, 7 + 0xffff, answer, sizeof answer, &got) == CARD_NO_ENVELOPE && got == 0 && g_card.voltage_class != 0);
+  s_t0_file = 256;
+  const uint8_t read[] = {0, 0xb0, 0, 0, 9};
+  CHECK(card_exchange(read, 5, answer, sizeof answer, &got) == CARD_OK && got == 11);
+
+  STORY("T=0: extended coding of a short command needs no ENVELOPE");
+  static const uint8_t k_small[] = {0, 0xd6, 0, 0, 0, 0, 3, 1, 2, 3}, k_both[] = {0, 0xa4, 0, 0, 0, 0, 1, 9, 0, 0};
+  s_t0_cla = 0;
+  s_t0_long = s_t0_given = 0;
+  CHECK(card_exchange(k_small, sizeof k_small, answer, sizeof answer, &got) == CARD_OK && got == 2 && s_t0_have == 3);
+  CHECK(card_exchange(k_both, sizeof k_both, answer, sizeof answer, &got) == CARD_OK && got == 22);
+
+  STORY("T=0: what is no APDU is not sent");
+  const size_t puts = s_puts;
+  static const uint8_t k_wrong[][9] = {{0, 0xd6, 0, 0, 2, 1}, {0, 0xd6, 0, 0, 0, 0}, {0, 0xd6, 0, 0, 0, 0, 2, 1}, {0, 0x6a, 0, 0}, {0, 0x90, 0, 0}};
+  static const size_t k_lengths[] = {6, 6, 8, 4, 4};
+  for (size_t i = 0; i < 5; i++) CHECK(card_exchange(k_wrong[i], k_lengths[i], answer, sizeof answer, &got) == CARD_PROTOCOL && got == 0);
+  CHECK(s_puts == puts && g_card.voltage_class != 0);
 }
 
 static void t0_attacker(const uint8_t *bytes, size_t length) {
@@ -616,6 +736,7 @@ int main(void) {
   hostile();
   endless();
   t0();
+  t0_extended();
   t0_hostile();
   return check_end("iso7816");
 }

@@ -55,7 +55,7 @@ export const headerLength = commandHeader.size;
 export const iccStatus = { active: 0, inactive: 1, absent: 2 } as const;
 /** bmCommandStatus, bits 7..6 of bStatus. */
 export const commandStatus = { ok: 0, failed: 1, timeExtension: 2 } as const;
-/** bError when bmCommandStatus is 1 (CCID 1.1 table 6.2-2). Values 1..127 are the offset of the bad field instead. */
+/** bError when bmCommandStatus is 1 (CCID 1.1 table 6.2-2). Values 1..127 are the offset of the bad field instead; 81h..C0h are the maker's own. */
 export const slotError = {
   CMD_ABORTED: 0xff,
   ICC_MUTE: 0xfe,
@@ -72,6 +72,8 @@ export const slotError = {
   PIN_TIMEOUT: 0xf0,
   PIN_CANCELLED: 0xef,
   CMD_SLOT_BUSY: 0xe0,
+  /** Our own: a T=0 card that does not know ENVELOPE was given more than 255 bytes of data. */
+  NO_ENVELOPE: 0xc0,
   CMD_NOT_SUPPORTED: 0x00,
 } as const;
 /** Name of a bError value, or `undefined` when it is the offset of a bad field (1..127) or unknown. */

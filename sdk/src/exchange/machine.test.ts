@@ -357,6 +357,7 @@ test("what a failed answer means", () => {
     mean(0x07, "active"),
     mean(0xfd, "active"),
     mean(0xf6, "inactive"),
+    mean(0xc0, "active"),
   ]).toEqual([
     "pin-cancelled",
     "pin-timeout",
@@ -370,5 +371,6 @@ test("what a failed answer means", () => {
     "protocol",
     "protocol",
     "unsupported",
+    "card-short-only",
   ]);
 });

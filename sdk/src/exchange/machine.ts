@@ -309,6 +309,8 @@ export function answerFailure(answer: Answer, had: boolean): Failure {
   switch (answer.error) {
     case slotError.ICC_MUTE:
       return { code: "card-mute", details: {} };
+    case slotError.NO_ENVELOPE:
+      return { code: "card-short-only", details: {} };
     case slotError.CMD_NOT_SUPPORTED:
       return { code: "unsupported", details: { detail: "the reader does not know the command" } };
     case slotError.ICC_PROTOCOL_NOT_SUPPORTED:
