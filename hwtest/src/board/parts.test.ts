@@ -187,49 +187,6 @@ describe("fingers", () => {
   });
 });
 
-describe("uart", () => {
-  const UART = 0x40034000;
-  const setUp = (baud: number) =>
-    bootProgram((p) => {
-      const divider = Math.round((125e6 * 4) / baud);
-      p.unreset((1 << 22) | (1 << 5) | (1 << 8))
-        .write(0x40014000 + 4, 2)
-        .write(0x40014000 + 12, 2)
-        .write(UART + 0x24, divider >> 6)
-        .write(UART + 0x28, divider & 63)
-        .write(UART + 0x2c, 0x70)
-        .write(UART + 0x30, 0x301)
-        .write(UART, 0x41)
-        .write(UART, 0x42);
-      for (let index = 0; index < 2; index++) p.untilClear(UART + 0x18, 0x10).copy(UART, 0x20010000 + index * 4);
-      return p;
-    });
-  test("bytes leave at bit time and come in through the FIFO", async () => {
-    const board = await setUp(115_200);
-    const sent: [number, number][] = [];
-    board.uart.onByte = (byte) => sent.push([byte, board.nowNs]);
-    board.runFor(60);
-    expect(sent.map(([byte]) => byte)).toEqual([0x41, 0x42]);
-    expect((sent[1]![1] - sent[0]![1]) / 1e3).toBeCloseTo(86.8, 0);
-    board.uart.send(Uint8Array.of(0x37, 0x38));
-    board.runFor(5);
-    expect([...board.engine.chip.ram32.subarray(0x10000 / 4, 0x10000 / 4 + 2)]).toEqual([0x37, 0x38]);
-  });
-  test("a sender at another speed makes framing errors, more than 32 bytes an overrun", async () => {
-    const board = await setUp(115_200);
-    board.uart.outsideBaud = 57_600;
-    board.runFor(60);
-    board.uart.send(Uint8Array.of(0x37, 0x38));
-    board.runFor(5);
-    expect(board.engine.chip.ram32[0x10000 / 4]! & 0x100).toBe(0x100);
-    const full = await setUp(115_200);
-    full.runFor(60);
-    full.uart.send(new Uint8Array(40));
-    full.runFor(10);
-    expect(full.engine.chip.readUint32(UART + 0x3c) & (1 << 10)).toBe(1 << 10);
-  });
-});
-
 test("a picture is a PNG four times the display's size, and the chooser's cell is masked while the lamp is lit", async () => {
   const board = await bootProgram((p) =>
     p

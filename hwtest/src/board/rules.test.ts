@@ -209,8 +209,21 @@ const controls: Record<Exclude<keyof typeof rules, keyof typeof usbRules | keyof
     breaks: (p) =>
       uart(p)
         .write(IO + 4, 2)
-        .write(UART, 0)
         .write(UART + 0x24, 1),
+    keeps: (p) =>
+      uart(p)
+        .write(UART + 0x30, 0)
+        .write(UART + 0x24, 1),
+  },
+  "uart/divider": {
+    breaks: (p) =>
+      p
+        .unreset((1 << 22) | GPIO)
+        .write(UART + 0x2c, 0x70)
+        .write(UART + 0x24, 67)
+        .write(UART + 0x28, 52)
+        .write(UART + 0x30, 0x301),
+    keeps: uart,
   },
   "i2c/config": {
     breaks: (p) =>
