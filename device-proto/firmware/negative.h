@@ -3,6 +3,8 @@
  *
  *   NEGATIVE_NO_FULL_BIT             hal/rp2040/usb_endpoint.c  a bulk-IN buffer is armed without FULL: the controller NAKs for ever
  *   NEGATIVE_WRONG_TOGGLE            hal/rp2040/usb_endpoint.c  the data toggle stands still
+ *   NEGATIVE_BUFFER_SELECT_KEPT      hal/rp2040/usb_endpoint.c  a new host begins with whichever half the last one ended
+ *   NEGATIVE_ARMED_BEFORE_COPY       hal/rp2040/usb_endpoint.c  a half is the controller's again before its packet was read
  *   NEGATIVE_AVAILABLE_AT_ONCE       hal/rp2040/usb_endpoint.c  AVAILABLE is written together with length and PID (4.1.2.5.1)
  *   NEGATIVE_EP0_NOT_CLAMPED         hal/rp2040/usb_control.c   an answer is as long as the descriptor, whatever wLength asked
  *   NEGATIVE_NO_STALL                hal/rp2040/usb_control.c   an unknown request is left unanswered instead of stalled

@@ -11,7 +11,7 @@ typedef enum { PORT_CDC, PORT_UART } port_t;
 static port_t s_port;
 static uint32_t s_epoch;
 static bool s_dtr;
-static uint8_t s_out[PACKET];
+static uint8_t s_out[PACKET] __attribute__((aligned(4)));
 static size_t s_out_length, s_out_sent;
 
 static void drop(void) {
@@ -41,7 +41,7 @@ static void bytes_from(port_t port, const uint8_t *bytes, size_t length) {
 }
 
 static void receive(void) {
-  uint8_t bytes[PACKET];
+  uint8_t bytes[PACKET] __attribute__((aligned(4)));
   for (size_t taken = 0; taken < TURN; taken += PACKET) {
     bool got;
     bytes_from(PORT_CDC, bytes, hal_bulk_out(HAL_FACE_CDC, bytes, &got));

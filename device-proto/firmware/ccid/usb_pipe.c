@@ -222,7 +222,7 @@ void usb_pipe_step(void) {
   }
   if (!hal_usb_configured()) return;
   aborts();
-  uint8_t packet[PACKET], notice[2];
+  uint8_t packet[PACKET] __attribute__((aligned(4))), notice[2];
   for (;;) {
     if (s_ready != 0 || s_say_count > SAY_MAX - SAY_ROOM - 1u) break; /* the host waits until its answers have room */
     bool got;

@@ -274,7 +274,10 @@ export class UsbController implements Model, RegisterBlock, DpramOwner {
     }
     const half = control & epCtrl.doubleBuffered && !(word & buf.resetSelect) ? this.#s.select[endpoint]! : 0;
     const value = (word >>> (16 * half)) & 0xffff;
-    return value & buf.available ? { handshake: "ack", half, value } : { handshake: this.#nak(endpoint) };
+    if (value & buf.available) return { handshake: "ack", half, value };
+    if (control & epCtrl.doubleBuffered && (word >>> (16 * (half ^ 1))) & buf.available)
+      this.#host.violation("usb/wrong-half", `${name(endpoint)}: it is buffer ${half}'s turn, armed is buffer ${half ^ 1}`);
+    return { handshake: this.#nak(endpoint) };
   }
 
   #nak(endpoint: number): "nak" {

@@ -13,6 +13,8 @@ export const usbRules = {
   "usb/no-full-bit": "An IN buffer was armed without FULL: it would never be sent.",
   "usb/out-armed-full": "An OUT buffer was armed with FULL still set: it would never receive.",
   "usb/babble": "A packet longer than the endpoint's maximum was armed or sent.",
+  "usb/wrong-half":
+    "A token found the half of a double buffer whose turn it is not armed, and the other armed: the halves go in turn, so that one would never go (datasheet §4.1.2.5.6).",
   "usb/bad-buffer": "An armed endpoint's buffer lies outside the dual-port RAM's data area.",
   "usb/buffer-overlap": "Two armed endpoints share a buffer.",
   "usb/buffer-touched-while-armed": "A buffer, or its control word, was touched while the controller owns it (armed and not aborted).",

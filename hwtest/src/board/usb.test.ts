@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createUsb } from "./usb.js";
 import { patient } from "./usb-host.js";
-import { dpram, epCtrl, irq, reg, sieStatus } from "./usb-registers.js";
+import { buf, dpram, epCtrl, irq, reg, sieStatus } from "./usb-registers.js";
 import { BareHost, ScriptedDriver, type Mistake } from "./usb-scripted.js";
 import { usbRules } from "./usb-rules.js";
 import type { TransferRequest, TransferResult } from "./usb-transfer.js";
@@ -333,7 +333,7 @@ describe("rules", () => {
   });
 
   it("every rule has a negative control", () => {
-    const here = ["usb/write-clear-alias", "usb/host-mode"];
+    const here = ["usb/write-clear-alias", "usb/host-mode", "usb/wrong-half"];
     expect(Object.keys(usbRules).toSorted()).toEqual([...new Set([...table.map(([, rule]) => rule), ...here])].toSorted());
   });
 
@@ -345,6 +345,19 @@ describe("rules", () => {
         driver.stall(3);
       }),
     ).toBe("usb/buffer-touched-while-armed");
+  });
+
+  it("arming the half of a double buffer whose turn it is not", () => {
+    const all = bench();
+    all.driver.doubleBuffered = true;
+    all.driver.start();
+    all.usb.plug();
+    all.host.until(() => all.usb.device !== undefined, 1000);
+    const word = (5 | buf.full | buf.data1) << 16;
+    all.driver.writeRam(dpram.bufCtrl + 2 * 4, word);
+    all.host.nowNs += 96;
+    all.driver.writeRam(dpram.bufCtrl + 2 * 4, word | (buf.available << 16));
+    expect(caught(() => all.transfer({ kind: "in", endpoint: 0x81, length: 64 }, 50))).toBe("usb/wrong-half");
   });
 
   it("changing the endpoint control under an armed buffer", () => {

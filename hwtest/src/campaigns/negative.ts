@@ -5,7 +5,7 @@ import { openVirtualReader, type VirtualReader } from "../board/open-virtual-rea
 import { differences, observeSecret } from "./secrecy.js";
 
 /** What is done with an image so that its fault shows. */
-export type Scene = "boot" | "idle" | "card" | "pull" | "two-keys" | "secret";
+export type Scene = "boot" | "idle" | "replug" | "card" | "pull" | "two-keys" | "secret";
 
 /** A deliberately wrong image and what must stop it: a rule's name, a state, or `secrecy` for non-interference. */
 export interface NegativeCase {
@@ -40,6 +40,8 @@ export const negativeCases: readonly NegativeCase[] = [
   { name: "WATCHDOG_NOT_FED", scene: "idle", caughtBy: "watchdog/expired" },
   { name: "WFI_FOREVER", scene: "idle", caughtBy: "watchdog/expired" },
   { name: "WRONG_TOGGLE", scene: "card", caughtBy: "usb/wrong-toggle" },
+  { name: "ARMED_BEFORE_COPY", scene: "card", caughtBy: "usb/buffer-touched-while-armed" },
+  { name: "BUFFER_SELECT_KEPT", scene: "replug", caughtBy: "usb/wrong-toggle" },
   { name: "NO_SCHMITT", scene: "card", caughtBy: "slot/io-pad" },
   { name: "CARD_IO_PULLED_DOWN", scene: "card", caughtBy: "slot/io-pad" },
   { name: "RST_EARLY", scene: "card", caughtBy: "slot/rst-early" },
@@ -96,6 +98,12 @@ async function play(scene: Scene, bench: VirtualReader): Promise<void> {
   if (board.state === "bootsel") return;
   const reader = await Reader.open(await bench.transport(), { clock: bench.clock });
   if (scene === "idle") await board.run(6000);
+  if (scene === "replug") {
+    // Three packets went out and three came: the buffers' turn stands at the second half when the next host begins.
+    board.usb.detach();
+    await board.run(50);
+    await Reader.open(await bench.transport(), { clock: bench.clock });
+  }
   if (scene === "two-keys") await pressTwo(bench, reader);
   if (scene === "card" || scene === "pull") {
     const card = await reader.connect({});

@@ -10,13 +10,17 @@
 /* An endpoint's index is 2 * number + (OUT ? 1 : 0): its bit in BUFF_STATUS, its word in the two tables below. */
 #define EP_CONTROL(index) REG(USB_DPRAM + 4u * (index))
 #define EP_BUFFER_CONTROL(index) REG(USB_DPRAM + 0x80u + 4u * (index))
+/* Each half's sixteen bits by themselves: the controller may be writing the other half's. The RAM has byte lanes. */
+#define EP_HALF_CONTROL(index, half) (*(volatile uint16_t *)(uintptr_t)(USB_DPRAM + 0x80u + 4u * (index) + 2u * (half)))
 #define EP_ENABLE BIT(31)
+#define EP_DOUBLE_BUFFERED BIT(30)
 #define EP_INTERRUPT_EACH BIT(29)
 #define EP_TYPE(type) ((uint32_t)(type) << 26)
 #define BUFFER_FULL BIT(15)
 #define BUFFER_LAST BIT(14)
 #define BUFFER_DATA1 BIT(13)
-#define BUFFER_STALL BIT(11)
+#define BUFFER_RESET_SELECT BIT(12) /* of the lower half: the next packet is half 0's */
+#define BUFFER_STALL BIT(11)        /* of the lower half, for both */
 #define BUFFER_AVAILABLE BIT(10)
 #define BUFFER_LENGTH 0x3ffu
 #define EP0_BUFFER 0x100u
@@ -61,16 +65,23 @@
 
 enum { EP_BULK = 2, EP_INTERRUPT = 3 };
 
-/* One data endpoint, single-buffered. Everything is touched in the USB interrupt or with interrupts off. */
+/* One data endpoint: the halves of its buffer as a ring of one (interrupt) or two (bulk). Everything is touched in the USB interrupt or with interrupts
+ * off.
+ *
+ *   IN    │ armed: on the wire in this order │ held back until the next frame (E15) │ free            │
+ *   OUT   │ received, not taken yet          │ armed                                │ (halted: free)  │
+ *           ^ first                                                                                   */
 typedef struct {
   uint8_t index;
   uint8_t type;
-  uint16_t buffer;  /* offset in DPRAM */
-  uint8_t toggle;   /* PID of the next packet: 0 DATA0, 1 DATA1 */
-  uint8_t length;   /* IN: of the packet in the buffer */
-  bool armed;       /* the buffer is the controller's */
-  bool waiting;     /* IN: filled, held back until the next frame begins (E15) */
-  bool received;    /* OUT: a packet waits to be taken */
+  uint8_t halves;   /* 1 or 2 */
+  uint16_t buffer;  /* offset in DPRAM; the second half lies PACKET behind it */
+  uint8_t first;    /* the oldest half in use */
+  uint8_t armed;    /* how many are the controller's */
+  uint8_t waiting;  /* IN: filled and held back. OUT: received and not taken */
+  uint8_t toggle;   /* PID of the packet that is armed next: 0 DATA0, 1 DATA1 */
+  uint8_t length[2];
+  bool selected;    /* a packet went since the endpoint was opened: the controller's buffer select is ours */
   bool halted;
 } endpoint_t;
 
@@ -84,7 +95,7 @@ extern volatile uint32_t g_usb_epoch;
 static inline bool endpoint_is_out(const endpoint_t *e) { return (e->index & 1u) != 0; }
 
 /* usb_endpoint.c */
-void buffer_arm(uint32_t index, uint32_t control);
+void buffer_arm(uint32_t index, uint32_t half, uint32_t control);
 void buffer_take_back(uint32_t index);
 void dpram_write(uint32_t offset, const uint8_t *data, size_t length);
 void dpram_read(uint32_t offset, uint8_t *data, size_t length);

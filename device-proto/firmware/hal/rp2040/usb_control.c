@@ -53,7 +53,7 @@ void control_reset(void) {
 }
 
 static void send(size_t length) {
-  buffer_arm(EP0_IN, BUFFER_FULL | BUFFER_LAST | (s_toggle != 0 ? BUFFER_DATA1 : 0u) | (uint32_t)length);
+  buffer_arm(EP0_IN, 0, BUFFER_FULL | BUFFER_LAST | (s_toggle != 0 ? BUFFER_DATA1 : 0u) | (uint32_t)length);
   s_toggle ^= 1u;
 }
 
@@ -85,7 +85,7 @@ static void answer(const uint8_t *data, size_t length, const setup_t *setup) {
   s_toggle = 1;
   /* The status stage is on offer from the beginning: a host may end the data stage early (8.5.3.1), or its last ACK may get lost, so that
    * the end of the data stage is never seen here. */
-  buffer_arm(EP0_OUT, BUFFER_LAST | BUFFER_DATA1); /* zero bytes: the shared buffer is not written */
+  buffer_arm(EP0_OUT, 0, BUFFER_LAST | BUFFER_DATA1); /* zero bytes: the shared buffer is not written */
   send_next();
 }
 
@@ -237,7 +237,7 @@ static bool cdc_request(const setup_t *s) {
     case CDC_SET_LINE_CODING:
       if (s->wLength != sizeof s_line_coding) return false;
       s_stage = CONTROL_DATA_OUT;
-      buffer_arm(EP0_OUT, BUFFER_LAST | BUFFER_DATA1 | PACKET);
+      buffer_arm(EP0_OUT, 0, BUFFER_LAST | BUFFER_DATA1 | PACKET);
       return true;
     case CDC_GET_LINE_CODING:
       answer(s_line_coding, sizeof s_line_coding, s);
