@@ -53,10 +53,7 @@ export function printWire(product: Product): string {
   const strings = Object.entries(usbStrings(product)).map(([index, text]) => {
     const data = new Uint8Array(2 + 2 * text.length);
     data.set([data.length, 3]);
-    [...text].forEach((c, i) => {
-      data[2 + 2 * i] = c.charCodeAt(0) & 255;
-      data[3 + 2 * i] = c.charCodeAt(0) >> 8;
-    });
+    for (let i = 0; i < text.length; i++) data.set([text.charCodeAt(i) & 255, text.charCodeAt(i) >> 8], 2 + 2 * i);
     return byteArray(`WIRE_STRING_${index}`, data);
   });
   return [
@@ -123,7 +120,8 @@ function upperKeys(table: Readonly<Record<string, number>>): Record<string, numb
 }
 
 /** firmware/gen/board_gen.h: pins, maps, clocks. */
-export function printBoard(): string {
+export function printBoard(product: Product): string {
+  const layout = product.keypad ?? keypadLayout;
   const keys = [...new Set(keypadLayout.flat().filter((key) => !/^\d$/.test(key)))];
   return [
     HEAD("The board: pins, flash map, RAM map, clocks, keypad"),
@@ -150,11 +148,18 @@ export function printBoard(): string {
     "\n",
     "/* key codes: digits are their ASCII, the others follow */\n",
     keys.map((key, i) => `#define KEY_${key.toUpperCase()} ${i + 1}u\n`).join(""),
-    `static const uint8_t KEYPAD[16] = { ${keypadLayout
+    `static const uint8_t KEYPAD[16] = { ${layout
       .flat()
       .map((key) => (/^\d$/.test(key) ? `'${key}'` : `KEY_${key.toUpperCase()}`))
       .join(", ")} };\n#endif\n`,
   ].join("");
+}
+
+/** A C string literal of the text's UTF-8 bytes. */
+function literal(text: string): string {
+  const plain = (byte: number): boolean => byte >= 0x20 && byte <= 0x7e && !'"\\?'.includes(String.fromCharCode(byte));
+  const octal = (byte: number): string => `\\${byte.toString(8).padStart(3, "0")}`;
+  return `"${[...new TextEncoder().encode(text)].map((byte) => (plain(byte) ? String.fromCharCode(byte) : octal(byte))).join("")}"`;
 }
 
 /** firmware/gen/product_gen.h: names, ids, policies. */
@@ -163,10 +168,12 @@ export function printProduct(product: Product): string {
   return [
     HEAD("The product definition"),
     "#ifndef PRODUCT_GEN_H\n#define PRODUCT_GEN_H\n#include <stdint.h>\n\n",
-    `#define PRODUCT_VENDOR "${product.vendorName}"\n#define PRODUCT_NAME "${product.productName}"\n#define PRODUCT_VERSION "${product.version}"\n`,
+    `#define PRODUCT_VENDOR ${literal(product.vendorName)}\n#define PRODUCT_NAME ${literal(product.productName)}\n#define PRODUCT_VERSION "${product.version}"\n`,
     `#define PRODUCT_VERSION_MAJOR ${major}u\n#define PRODUCT_VERSION_MINOR ${minor}u\n#define PRODUCT_VERSION_REVISION ${revision}u\n`,
-    `#define PRODUCT_LANGUAGE ${product.language === "ja" ? 0 : 1} /* 0 ja, 1 en */\n#define PRODUCT_CONSENT ${product.policies.consent ? 1 : 0}\n#define PRODUCT_PAD_ONLY ${product.policies.padOnly ? 1 : 0}\n#define PRODUCT_TEST_IDS ${product.testIds ? 1 : 0}\n#define PRODUCT_TEST_KEY 0\n`,
+    `#define PRODUCT_LANGUAGE ${product.language === "ja" ? 0 : 1} /* 0 ja, 1 en */\n#define PRODUCT_CONSENT ${product.policies.consent ? 1 : 0}\n#define PRODUCT_PAD_ONLY ${product.policies.padOnly ? 1 : 0}\n#define PRODUCT_ALLOW_2C ${product.policies.allow2C ? 1 : 0}\n#define PRODUCT_UNATTENDED_UPDATES ${product.policies.unattendedUpdates ? 1 : 0}\n#define PRODUCT_TEST_IDS ${product.testIds ? 1 : 0}\n#define PRODUCT_TEST_KEY ${product.testKey ? 1 : 0}\n`,
     byteArray("PRODUCT_ID", product.productId),
+    `#define PRODUCT_KEY_COUNT ${product.keys.length}u\n`,
+    ...product.keys.map((key, i) => byteArray(`PRODUCT_KEY_${i}`, key.publicKey)),
     "#endif\n",
   ].join("");
 }

@@ -50,6 +50,8 @@ export const keypadLayout = [
 ] as const;
 /** A key's name: a digit, or `mode` (digit/letter switch, printed *), `next` (commit a letter, printed #), `correct`, `clear`, `cancel`, `ok`. */
 export type KeyName = (typeof keypadLayout)[number][number];
+/** Every key once, in the order of {@link keypadLayout}. */
+export const KEYS: readonly KeyName[] = keypadLayout.flat();
 
 /** Offsets in flash (bytes from the start of the W25Q16, 2 MiB) and sizes in bytes. */
 export const flashMap = {

@@ -55,6 +55,11 @@ export const status = {
     ["出力先がすでにあります: {path}", "The output exists already: {path}"],
     ["上書きするなら --force を、残すなら別の --out を指定してください。", "Overwrite it with --force, or choose another --out."],
   ),
+  "product-invalid": row(
+    2,
+    ["製品定義に問題が {count} 件あります: {path}", "The product definition has {count} problem(s): {path}"],
+    ["上の行を直し、`inkan product check` で確かめてください。", "Mend what the lines above say, then run `inkan product check` again."],
+  ),
   "not-a-signature": row(
     2,
     ["電子署名として読めません: {detail}", "This cannot be read as a signature: {detail}"],

@@ -1,5 +1,6 @@
 // The firmware's builder.
-//   build [--define NAME]… [--out DIR]   compiles; without --out into device-proto/firmware/release
+//   build [--product FILE] [--define NAME]… [--out DIR]   compiles; without --out into device-proto/firmware/release
+//                                        --product: a product definition other than the reference's (docs/reference/products.md)
 //   check                                builds again elsewhere and compares every byte with release/
 //   test                                 C unit tests on this machine, with the address and undefined-behaviour sanitizers
 // A missing or different tool is exit 8, naming it; a difference is exit 1.
@@ -7,10 +8,11 @@ import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const firmware = fileURLToPath(new URL("../../device-proto/firmware", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
 const release = join(firmware, "release");
 const MISSING = 8;
 const GCC = "arm-none-eabi-gcc";
@@ -114,6 +116,30 @@ const sourcesOf = (room) =>
 
 const applicationSources = () => rooms.flatMap(sourcesOf);
 
+/** A product's own headers, in a folder that is looked at before firmware/gen; the reference product's are checked in. */
+async function productOf(file, into) {
+  const built = spawnSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b", "device-proto"], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  if (built.status !== 0) throw new Refusal(1, built.stdout);
+  const { checkProductText, productHeaders, productManifest, productRules, referenceDefinition } = await import(
+    new URL("../../device-proto/dist/gen/product.js", import.meta.url).href
+  );
+  const { problems, product } = checkProductText(file === undefined ? JSON.stringify(referenceDefinition) : readFileSync(file, "utf8"));
+  if (product === undefined)
+    throw new Refusal(
+      2,
+      problems.map(({ field, rule }) => `${file}: ${field}: ${productRules[rule].message.en} (inkan product check says more)`).join("\n"),
+    );
+  if (file !== undefined)
+    for (const { path, text } of productHeaders(product)) {
+      mkdirSync(dirname(join(into, path)), { recursive: true });
+      writeFileSync(join(into, path), text);
+    }
+  return { ...productManifest(product), folder: file === undefined ? undefined : into };
+}
+
 async function compile(sources, into, extra) {
   mkdirSync(into, { recursive: true });
   const objects = sources.map((source) => join(into, `${source.replaceAll("/", "_")}.o`));
@@ -208,12 +234,13 @@ function readerImage(code, version) {
   return Buffer.concat([body, tlv]);
 }
 
-async function build({ out, defines }) {
+async function build({ out, defines, product: file }) {
   const tools = toolchain();
-  const { version } = JSON.parse(readFileSync(join(firmware, "../package.json"), "utf8"));
   const work = mkdtempSync(join(tmpdir(), "inkan-firmware-"));
   try {
-    const extra = defines.map((name) => `-D${name}`);
+    const { folder, ...product } = await productOf(file, join(work, "product"));
+    const { version } = product;
+    const extra = [...defines.map((name) => `-D${name}`), ...(folder === undefined ? [] : ["-I", folder, `-ffile-prefix-map=${folder}=.`])];
     const boot2 = join(work, "boot2.elf");
     link(await compile(["boot/boot2.S"], work, extra), "boot/boot2.ld", boot2);
     const loader = join(work, "loader.elf");
@@ -226,8 +253,7 @@ async function build({ out, defines }) {
     const image = readerImage(binary(application, ".image"), version);
     const describe = (file, bytes, at) => ({ file, address: at, size: bytes.length, sha256: sha256(bytes) });
     const manifest = {
-      product: "Inkan reference reader",
-      version,
+      ...product,
       boot: describe("boot.bin", boot, 0),
       image: describe("reader.img", image, 0x10000),
     };
@@ -271,7 +297,7 @@ async function check() {
   sameToolchain();
   const out = mkdtempSync(join(tmpdir(), "inkan-release-"));
   try {
-    await build({ out, defines: [] });
+    await build({ out, defines: [], product: undefined });
     const differing = ["boot.bin", "reader.img", "manifest.json"].filter(
       (name) => !readFileSync(join(out, name)).equals(readFileSync(join(release, name))),
     );
@@ -334,9 +360,10 @@ async function test(only) {
 }
 
 function parse(argv) {
-  const options = { out: release, defines: [], rest: [] };
+  const options = { out: release, defines: [], product: undefined, rest: [] };
   for (let i = 0; i < argv.length; i++) {
     if (argv[i] === "--define") options.defines.push(argv[++i]);
+    else if (argv[i] === "--product") options.product = argv[++i];
     else if (argv[i] === "--out") options.out = argv[++i];
     else options.rest.push(argv[i]);
   }
@@ -344,6 +371,8 @@ function parse(argv) {
   const unknown = options.defines.find((name) => name === undefined || !new RegExp(`\\b${name}\\b`).test(known));
   if (options.defines.length > 0 && unknown !== undefined) throw new Refusal(2, `${unknown}: not in device-proto/firmware/negative.h`);
   if (options.defines.length > 0 && options.out === release) throw new Refusal(2, "a deliberately wrong image needs --out DIR");
+  if (options.product !== undefined && (!existsSync(options.product) || options.out === release))
+    throw new Refusal(2, existsSync(options.product) ? "another product's image needs --out DIR" : `${options.product} is not there`);
   return options;
 }
 
@@ -354,7 +383,7 @@ try {
     console.log(`firmware ${manifest.version}: boot ${manifest.boot.size} bytes, image ${manifest.image.size} bytes`);
   } else if (verb === "check") await check();
   else if (verb === "test") await test(argv[0]);
-  else throw new Refusal(2, "usage: firmware.mjs build [--define NAME]… [--out DIR] | check | test [name]");
+  else throw new Refusal(2, "usage: firmware.mjs build [--product FILE] [--define NAME]… [--out DIR] | check | test [name]");
 } catch (error) {
   if (!(error instanceof Refusal)) throw error;
   console.error(error.message);

@@ -84,6 +84,22 @@ export const verbs: readonly Verb[] = [
     load: () => import("./commands/verify.js"),
   },
   {
+    syntax: "product check [file]",
+    summary: "verb.product-check",
+    example: "inkan product check my-reader.json",
+    load: () => import("./commands/product.check.js"),
+  },
+  {
+    syntax: "product print [file]",
+    summary: "verb.product-print",
+    options: [
+      ["--what <what>", "option.what", ["c", "plist", "udev", "descriptors", "manifest"]],
+      ["--out <file>", "option.out-file"],
+    ],
+    example: "inkan product print my-reader.json --what udev",
+    load: () => import("./commands/product.print.js"),
+  },
+  {
     syntax: "virtual run",
     summary: "verb.virtual-run",
     options: [

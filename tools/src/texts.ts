@@ -10,6 +10,7 @@ export const texts = {
   "group.card": { ja: "カード", en: "the card" },
   "group.cert": { ja: "電子証明書", en: "certificates" },
   "group.pin": { ja: "暗証番号", en: "the card's secrets" },
+  "group.product": { ja: "製品定義", en: "product definitions" },
   "group.virtual": { ja: "仮想リーダー", en: "the virtual reader" },
   "group.hwtest": { ja: "試験台", en: "the test bench" },
   "group.trace": { ja: "通信の記録", en: "recorded exchanges" },
@@ -29,6 +30,25 @@ export const texts = {
   "verb.pin-verify": { ja: "暗証番号を確かめる（1 回使う）", en: "check a secret (one try)" },
   "verb.sign": { ja: "ファイルに電子署名する", en: "sign a file" },
   "verb.verify": { ja: "電子署名を検証する", en: "verify a signature" },
+  "verb.product-check": {
+    ja: "製品定義の問題を調べる（既定は見本の製品）",
+    en: "what is wrong with a product definition (default: the reference's)",
+  },
+  "verb.product-print": { ja: "製品定義から作られるものを表示する", en: "what comes from a product definition" },
+  "option.what": { ja: "表示するもの（既定は manifest）", en: "what to print (default manifest)" },
+  "product.good": { ja: "{name}: 問題ありません。", en: "{name}: nothing is wrong." },
+  "product.test-ids": {
+    ja: "注意: USB の番号は試験用です（pid.codes）。画面にもそう出ます。",
+    en: "Note: the USB ids are pid.codes' for tests; the display says so, too.",
+  },
+  "product.test-key": {
+    ja: "注意: 秘密鍵が公開されている試験用の鍵があります。画面にもそう出ます。",
+    en: "Note: one key is a TEST key, whose private half everybody has; the display says so, too.",
+  },
+  "product.no-keys": {
+    ja: "注意: 鍵がないので、更新の署名を確かめられません。",
+    en: "Note: without keys no update's signature can be checked.",
+  },
   "verb.virtual-run": { ja: "ほかのプログラムのための仮想リーダー", en: "a virtual reader for other programs" },
   "verb.hwtest-campaign": {
     ja: "乱数による試験を数多く行う（名前なしで一覧）",

@@ -12,9 +12,12 @@
 #define PRODUCT_LANGUAGE 0 /* 0 ja, 1 en */
 #define PRODUCT_CONSENT 1
 #define PRODUCT_PAD_ONLY 0
+#define PRODUCT_ALLOW_2C 0
+#define PRODUCT_UNATTENDED_UPDATES 0
 #define PRODUCT_TEST_IDS 1
 #define PRODUCT_TEST_KEY 0
 static const uint8_t PRODUCT_ID[16] = {
   0x69, 0x6e, 0x6b, 0x61, 0x6e, 0x2d, 0x72, 0x65, 0x66, 0x65, 0x72, 0x65, 0x6e, 0x63, 0x65, 0x30,
 };
+#define PRODUCT_KEY_COUNT 0u
 #endif

@@ -95,7 +95,8 @@ export const ccidClaims: Infer<typeof ccidClassDescriptor> = {
   bMaxCCIDBusySlots: 1,
 };
 
-const deviceDescriptorLayout = struct({
+/** The device descriptor (USB 2.0 table 9-8). */
+export const deviceDescriptorLayout = struct({
   bLength: u8,
   bDescriptorType: u8,
   bcdUSB: u16le,
@@ -216,7 +217,7 @@ export function usbStrings(product: Product): Readonly<Record<number, string>> {
   return {
     [stringIndex.vendor]: product.vendorName,
     [stringIndex.product]: product.productName,
-    [stringIndex.ccid]: `${product.vendorName} CCID`,
-    [stringIndex.link]: `${product.vendorName} link`,
+    [stringIndex.ccid]: product.usb.ccidName,
+    [stringIndex.link]: product.usb.linkName,
   };
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { fingerprintWordList } from "../words.js";
 import { glyphs } from "./glyphs.js";
-import { printGlyphs, printTexts, printWords, textWidth } from "./print-front.js";
-import { chooserCell, DISPLAY_WIDTH, displayTexts } from "./texts.js";
+import { printGlyphs, printTexts, printWords } from "./print-front.js";
+import { chooserCell, DISPLAY_WIDTH, displayTexts, textWidth } from "./texts.js";
 
 describe("the display's tables", () => {
   it("every text fits one row in both languages, and is not forgotten in one of them by halves", () => {

@@ -1,12 +1,15 @@
 import { fingerprintWordList } from "../words.js";
 import { glyphs } from "./glyphs.js";
 import { smallFont } from "./small-font.js";
-import { chooserCell, DISPLAY_WIDTH, displayTexts, type DisplayText } from "./texts.js";
+import { chooserCell, DISPLAY_WIDTH, displayTexts, type DisplayText, textWidth } from "./texts.js";
 
 const HEAD = (what: string): string => `/* ${what}. Printed by \`npm run print\` from the tables in device-proto/src; never edited. */\n`;
 const hex = (value: number, digits = 2): string => `0x${value.toString(16).padStart(digits, "0")}`;
 const upper = (name: string): string => name.replace(/([a-z])([A-Z])/g, "$1_$2").toUpperCase();
 const isAscii = (c: string): boolean => c >= " " && c <= "~";
+
+/** What may stand in a C comment. */
+const comment = (text: string): string => text.replaceAll("*/", "* /").replaceAll("/*", "/ *").replace(/\\$/, "\\ ");
 
 /** A printing error names the text or glyph it is about. */
 function must(condition: boolean, rule: string): asserts condition {
@@ -20,8 +23,8 @@ function wideCharacters(texts: Readonly<Record<string, DisplayText>>): string[] 
 }
 
 /** Unifont's rows as the display's columns: `width` bytes of the upper page, then of the lower one; bit 0 is the top pixel. */
-function columns(character: string): { width: number; bytes: number[] } {
-  const rows = glyphs[character];
+function columns(character: string, own: Readonly<Record<string, string>>): { width: number; bytes: number[] } {
+  const rows = Object.hasOwn(own, character) ? own[character] : glyphs[character];
   must(rows !== undefined, `no glyph for ${JSON.stringify(character)} (U+${hex(character.codePointAt(0)!, 4).slice(2)})`);
   const width = rows.length / 4;
   must(width === (isAscii(character) ? 8 : 16), `${JSON.stringify(character)} has ${width} columns`);
@@ -36,11 +39,6 @@ function columns(character: string): { width: number; bytes: number[] } {
   return { width, bytes };
 }
 
-/** Widest a text can get in pixels: its numbers have at most two digits. */
-export function textWidth(text: string): number {
-  return [...text.replace(/\{[01]\}/g, "00")].reduce((sum, c) => sum + (isAscii(c) ? 8 : 16), 0);
-}
-
 /** firmware/gen/texts_gen.h: what the display can say, as character codes; 0 ends a text. Throws when one does not fit a row. */
 export function printTexts(texts: Readonly<Record<string, DisplayText>> = displayTexts): string {
   const codes = new Map(wideCharacters(texts).map((c, i) => [c, 0x80 + i]));
@@ -51,7 +49,7 @@ export function printTexts(texts: Readonly<Record<string, DisplayText>> = displa
   };
   const names = Object.keys(texts);
   const table = (language: "ja" | "en"): string =>
-    names.map((name) => `/* ${texts[name]![language]} */ ${encode(upper(name).toLowerCase(), texts[name]![language])}`).join("\n");
+    names.map((name) => `/* ${comment(texts[name]![language])} */ ${encode(upper(name).toLowerCase(), texts[name]![language])}`).join("\n");
   return [
     HEAD("What the display says. Codes: 0 end, 1 and 2 a number put in, 0x20..0x7e ASCII, 0x80.. wide glyphs of glyphs_gen.h"),
     '#ifndef TEXTS_GEN_H\n#define TEXTS_GEN_H\n#include <stdint.h>\n#include "product_gen.h"\n\n',
@@ -63,7 +61,10 @@ export function printTexts(texts: Readonly<Record<string, DisplayText>> = displa
 }
 
 /** firmware/gen/glyphs_gen.h: 8×16 ASCII, 16×16 wide glyphs, the 5×8 small font. Throws when a text uses a glyph that is not in the subset. */
-export function printGlyphs(texts: Readonly<Record<string, DisplayText>> = displayTexts): string {
+export function printGlyphs(
+  texts: Readonly<Record<string, DisplayText>> = displayTexts,
+  own: Readonly<Record<string, string>> = {},
+): string {
   const row = (c: string, bytes: readonly number[]): string => `  {${bytes.map((b) => hex(b)).join(", ")}}, /* ${c} */\n`;
   const ascii = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i));
   const wide = wideCharacters(texts);
@@ -75,14 +76,14 @@ export function printGlyphs(texts: Readonly<Record<string, DisplayText>> = displ
       Array.from({ length: 5 }, (_, x) => rows.reduce((byte, r, y) => byte | (r[x] === "#" ? 1 << y : 0), 0)),
     );
   });
-  const comment = (c: string): string => (c === "*" || c === "/" || c === "\\" ? `U+${hex(c.charCodeAt(0), 4).slice(2)}` : c);
+  const label = (c: string): string => (c === "*" || c === "/" || c === "\\" ? `U+${hex(c.charCodeAt(0), 4).slice(2)}` : c);
   return [
     HEAD("Glyphs, column by column, bit 0 on top: the upper page's columns, then the lower page's"),
     "/* ASCII and wide glyphs: a subset of GNU Unifont 15.0.01, SIL Open Font License 1.1 (third_party/NOTICE.md). The small font is ours. */\n",
     "#ifndef GLYPHS_GEN_H\n#define GLYPHS_GEN_H\n#include <stdint.h>\n\n",
     `#define GLYPH_WIDE_COUNT ${wide.length}u\n`,
-    `static const uint8_t GLYPHS_ASCII[95][16] = {\n${ascii.map((c) => row(comment(c), columns(c).bytes)).join("")}};\n`,
-    `static const uint8_t GLYPHS_WIDE[${wide.length}][32] = {\n${wide.map((c) => row(c, columns(c).bytes)).join("")}};\n`,
+    `static const uint8_t GLYPHS_ASCII[95][16] = {\n${ascii.map((c) => row(label(c), columns(c, {}).bytes)).join("")}};\n`,
+    `static const uint8_t GLYPHS_WIDE[${wide.length}][32] = {\n${wide.map((c) => row(c, columns(c, own).bytes)).join("")}};\n`,
     `/* a..z, 0..9, - */\nstatic const uint8_t GLYPHS_SMALL[37][5] = {\n${small.join("")}};\n#endif\n`,
   ].join("");
 }
@@ -102,4 +103,15 @@ export function printWords(list: readonly string[] = fingerprintWordList): strin
     "#ifndef WORDS_GEN_H\n#define WORDS_GEN_H\n#include <stdint.h>\n\n",
     `static const uint8_t WORDS[2048][5] = {\n${lines.join("")}};\n#endif\n`,
   ].join("");
+}
+
+/** A text as the display shows it: 8 × 16 or 16 × 16 pixels a character; the upper page's columns, then the lower page's, bit 0 on top. */
+export function textPixels(
+  text: string,
+  own: Readonly<Record<string, string>> = {},
+): { readonly upper: Uint8Array; readonly lower: Uint8Array } {
+  const drawn = [...text].map((character) => columns(character, own));
+  const page = (from: 0 | 1): Uint8Array =>
+    Uint8Array.from(drawn.flatMap(({ width, bytes }) => bytes.slice(from * width, (from + 1) * width)));
+  return { upper: page(0), lower: page(1) };
 }

@@ -75,3 +75,15 @@ export const displayTexts = {
 
 /** Name of a display text. */
 export type DisplayTextName = keyof typeof displayTexts;
+
+/** Widest a text can get in pixels: its numbers have at most two digits. */
+export function textWidth(text: string): number {
+  return [...text.replace(/\{[01]\}/g, "00")].reduce((sum, c) => sum + (c >= " " && c <= "~" ? 8 : 16), 0);
+}
+
+/** The display's texts with a product's own in their places. */
+export function withOverrides(own: Readonly<Record<string, Partial<DisplayText>>>): Readonly<Record<string, DisplayText>> {
+  return Object.fromEntries(
+    Object.entries<DisplayText>(displayTexts).map(([name, text]) => [name, Object.hasOwn(own, name) ? { ...text, ...own[name] } : text]),
+  );
+}

@@ -33,6 +33,8 @@ export interface BoardOptions {
   readonly strict?: boolean;
   /** `reset`: a watchdog that expires resets the chip; default `violation`: nobody meant it to. */
   readonly watchdog?: "reset" | "violation";
+  /** What is printed on the pad's keys, [row][column]; default the reference product's. */
+  readonly keypad?: readonly (readonly KeyName[])[];
   /** Unique number of the flash, which is the reader's serial number. */
   readonly uniqueId?: Uint8Array;
 }
@@ -110,7 +112,7 @@ export class VirtualBoard {
     new I2c(engine, nets, [pins.displaySda, pins.displayScl], panel);
     this.front = new Front(engine, nets, new Pwm(engine, nets));
     this.uart = new Uart(engine, nets, [pins.uart0Tx, pins.uart0Rx], () => engine.clocks.periHz);
-    this.keypad = new Keypad(engine, nets);
+    this.keypad = new Keypad(engine, nets, options.keypad);
     this.display = new Screen(panel, this.front);
     this.clock = new BoardClock(engine);
     this.slot = this.#slot(createCardLine(engine).slot);

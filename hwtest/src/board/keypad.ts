@@ -16,13 +16,16 @@ export class Keypad implements Model {
   readonly name = "keypad";
   readonly #host: ModelHost;
   readonly #nets: Nets;
+  readonly #layout: readonly (readonly KeyName[])[];
   /** Bit row·4 + column. */
   #pressed = 0;
   #queue: Promise<void> = Promise.resolve();
 
-  constructor(host: ModelHost, nets: Nets) {
+  /** `layout`: what is printed on the keys, [row][column]; default the reference product's. */
+  constructor(host: ModelHost, nets: Nets, layout: readonly (readonly KeyName[])[] = keypadLayout) {
     this.#host = host;
     this.#nets = nets;
+    this.#layout = layout;
     for (const row of ROWS) nets.listen(row, () => this.#conduct());
     host.register(this);
   }
@@ -36,7 +39,7 @@ export class Keypad implements Model {
 
   /** Closes or opens one contact at once. */
   set(key: KeyName, down: boolean): void {
-    const bit = 1 << contact(key);
+    const bit = 1 << this.#contact(key);
     this.#pressed = down ? this.#pressed | bit : this.#pressed & ~bit;
     this.#conduct();
   }
@@ -75,10 +78,9 @@ export class Keypad implements Model {
       this.#nets.drive(COLUMNS[column]!, "keypad", low ? 0 : high ? 1 : null);
     }
   }
-}
-
-function contact(key: KeyName): number {
-  const row = keypadLayout.findIndex((keys) => (keys as readonly string[]).includes(key));
-  if (row < 0) throw new RangeError(`the pad has no key ${key}`);
-  return row * 4 + (keypadLayout[row] as readonly string[]).indexOf(key);
+  #contact(key: KeyName): number {
+    const row = this.#layout.findIndex((keys) => keys.includes(key));
+    if (row < 0) throw new RangeError(`the pad has no key ${key}`);
+    return row * 4 + this.#layout[row]!.indexOf(key);
+  }
 }

@@ -5,7 +5,7 @@ import { type ByteStream, LinkTransport } from "@inkan/sdk/link";
 import { JpkiTestCard } from "@inkan/sdk/testing";
 import { type ClosedReason, type Transport, UsbTransport } from "@inkan/sdk";
 import type { BoardClock } from "./board-clock.js";
-import { VirtualBoard } from "./board.js";
+import { type BoardOptions, VirtualBoard } from "./board.js";
 import type { CdcAcm } from "./cdc.js";
 import { Fingers } from "./fingers.js";
 import type { LineCard } from "./model.js";
@@ -29,6 +29,8 @@ export interface VirtualReaderOptions {
   /** Boot code and image in place of the released ones. */
   readonly boot?: Uint8Array;
   readonly image?: Uint8Array;
+  /** What is printed on the keys of another product's pad. */
+  readonly keypad?: BoardOptions["keypad"];
   /** A flash from an earlier run. */
   readonly flash?: Uint8Array;
   readonly seed?: number;
@@ -62,6 +64,7 @@ export async function openVirtualReader(options: VirtualReaderOptions): Promise<
     image: options.image ?? released.image,
     pace: options.pace,
     ...(options.flash ? { flash: options.flash } : {}),
+    ...(options.keypad ? { keypad: options.keypad } : {}),
     ...(options.seed === undefined ? {} : { seed: options.seed }),
   });
   let asked: () => number | undefined = () => undefined;

@@ -4,3 +4,4 @@ export { type CampaignFailure, type CampaignOptions, type CampaignResult, type C
 export { differences, type Fate, fates, findSecret, type Observation, observeSecret, type SecretSession } from "./secrecy.js";
 export { randomSecret, sameShape, seeded } from "./secret-pair.js";
 export { type NegativeCase, negativeCases, playNegative, shownByHostTests, type Scene } from "./negative.js";
+export { playProduct, type ProductFinding } from "./products.js";

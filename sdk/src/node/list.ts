@@ -1,4 +1,4 @@
-import { referenceProduct, type StatusCode } from "@inkan/device-proto";
+import { type Product, referenceProduct, type StatusCode } from "@inkan/device-proto";
 import { InkanError } from "../errors.js";
 import { platformBinding, type SerialBindingLike } from "../transport/serial/binding.js";
 import type { ReaderAddress } from "../transport/transport.js";
@@ -20,8 +20,8 @@ export interface ReaderList {
 export interface ListSources {
   readonly usb?: () => Promise<readonly FoundUsbReader[]>;
   readonly serial?: () => Promise<SerialBindingLike>;
-  /** Vendor and product ids of readers on serial ports; default the reference product's. */
-  readonly ids?: readonly { readonly vendorId: number; readonly productId: number }[];
+  /** The products whose serial ports are looked for, with their names; default the reference product. USB readers are known by their class. */
+  readonly products?: readonly Product[];
 }
 
 /**
@@ -29,7 +29,7 @@ export interface ListSources {
  * no package) becomes a fact.
  */
 export async function listReaders(sources: ListSources = {}): Promise<ReaderList> {
-  const { usb = findUsbReaders, serial = platformBinding, ids = [referenceProduct.usb] } = sources;
+  const { usb = findUsbReaders, serial = platformBinding, products = [referenceProduct] } = sources;
   const facts: ListFact[] = [];
   const look = async <T>(find: () => Promise<readonly T[]>, otherwise: (error: Error) => ListFact): Promise<readonly T[]> => {
     try {
@@ -45,21 +45,16 @@ export async function listReaders(sources: ListSources = {}): Promise<ReaderList
     (error) => ({ code: "udev-missing", detail: error.message }),
   );
   const serials = new Set(onUsb.map((address) => address.serial).filter((text) => text !== undefined));
-  const isOurs = (vendor: string | undefined, product: string | undefined): boolean =>
-    ids.some(
-      ({ vendorId, productId }) => Number.parseInt(vendor ?? "", 16) === vendorId && Number.parseInt(product ?? "", 16) === productId,
+  const productOf = (vendor: string | undefined, product: string | undefined): Product | undefined =>
+    products.find(
+      ({ usb: { vendorId, productId } }) =>
+        Number.parseInt(vendor ?? "", 16) === vendorId && Number.parseInt(product ?? "", 16) === productId,
     );
-  const onPorts = ports
-    .filter((port) => isOurs(port.vendorId, port.productId) && !(port.serialNumber !== undefined && serials.has(port.serialNumber)))
-    .map(
-      ({ path, serialNumber }): ReaderAddress => ({
-        uri: `serial:${path}`,
-        name: referenceProduct.productName,
-        path,
-        ...(serialNumber && { serial: serialNumber }),
-        virtual: false,
-      }),
-    );
+  const onPorts = ports.flatMap(({ path, serialNumber, vendorId, productId }): ReaderAddress[] => {
+    const product = productOf(vendorId, productId);
+    if (product === undefined || (serialNumber !== undefined && serials.has(serialNumber))) return [];
+    return [{ uri: `serial:${path}`, name: product.productName, path, ...(serialNumber && { serial: serialNumber }), virtual: false }];
+  });
   return { readers: [...onUsb, ...onPorts], facts };
 }
 

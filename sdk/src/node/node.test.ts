@@ -1,4 +1,4 @@
-import { status, unhex } from "@inkan/device-proto";
+import { referenceProduct, status, unhex } from "@inkan/device-proto";
 import { describe, expect, test } from "vitest";
 import { FakeClock } from "../../testing/fake-clock.js";
 import { FakeReader } from "../../testing/fake-reader.js";
@@ -88,6 +88,11 @@ describe("listing", () => {
   test("a reader that is on USB is not listed again by its port", async () => {
     const { readers, facts } = await listReaders({ usb: async () => [found("usb:A", "A")], serial: async () => binding });
     expect([readers.map((reader) => reader.uri), facts]).toEqual([["usb:A", "serial:/dev/ttyACM1"], []]);
+  });
+  test("another product's reader is found by its own definition, under its own name", async () => {
+    const product = { ...referenceProduct, productName: "Mine", usb: { ...referenceProduct.usb, vendorId: 0x0403, productId: 0x6001 } };
+    const { readers } = await listReaders({ usb: async () => [], serial: async () => binding, products: [product] });
+    expect(readers.map(({ uri, name }) => [uri, name])).toEqual([["serial:/dev/ttyUSB0", "Mine"]]);
   });
   test("what is missing becomes a fact with a row in the status table", async () => {
     const broken = Object.assign(new Error("spawn udevadm ENOENT"), { code: "ENOENT" });

@@ -1,4 +1,4 @@
-import { headerLength } from "@inkan/device-proto";
+import { headerLength, isTestId } from "@inkan/device-proto";
 import { InkanError } from "../errors.js";
 import type { Clock } from "../exchange/clock.js";
 import { systemClock } from "../exchange/system-clock.js";
@@ -138,8 +138,7 @@ export class UsbTransport implements Transport {
       product: productName || this.address.name,
       firmware: `${(bcd >> 12) * 10 + ((bcd >> 8) & 15)}.${(bcd >> 4) & 15}.${bcd & 15}`,
       ...(serialNumber && { serial: serialNumber }),
-      // pid.codes' test ids are 0001 to 0010
-      testIds: vendorId === 0x1209 && productId >= 0x0001 && productId <= 0x0010,
+      testIds: isTestId(vendorId, productId),
     };
   }
 
