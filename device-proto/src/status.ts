@@ -168,6 +168,11 @@ export const status = {
     ["カードが応答しません。", "The card does not answer."],
     ["向きと汚れを確かめて差し直してください。", "Check its direction and contacts and put it in again."],
   ),
+  "card-parity": row(
+    7,
+    ["カードとの通信に誤りが続きます。", "What the card sends keeps arriving damaged."],
+    ["カードと差込口の接点を拭いてから差し直してください。", "Wipe the contacts of the card and the slot, then put it in again."],
+  ),
   protocol: row(
     7,
     ["リーダーまたはカードの応答が規格に合いません: {detail}", "The reader or the card broke the protocol: {detail}"],

@@ -29,6 +29,8 @@ export type ResponderState = {
   lastKind: "none" | "I" | "R" | "S-request" | "S-response";
   /** N(S) of the last I-block sent. */
   lastNs: number;
+  /** That block, while the answer it belongs to is the latest. */
+  lastI: number[];
   /** A command is being worked on. */
   busy: boolean;
   askIfsd: number;
@@ -66,6 +68,7 @@ export class Responder {
       last: [],
       lastKind: "none",
       lastNs: 0,
+      lastI: [],
       busy: false,
       askIfsd,
       received: 0,
@@ -127,6 +130,7 @@ export class Responder {
     if (block.pcb & 0x1f || ((block.pcb >> 6) & 1) !== s.nr || block.inf.length > s.ifsc || s.busy) return this.#refuse(2);
     s.nr ^= 1;
     s.answer = [];
+    s.lastI = [];
     s.command.push(...block.inf);
     if (block.pcb & 0x20) return this.#send({ nad: 0, pcb: 0x80 | (s.nr << 4), inf: [] }, "R");
     const command = Uint8Array.from(s.command);
@@ -142,6 +146,13 @@ export class Responder {
     if (block.pcb & 0x2c || block.inf.length) return this.#refuse(2);
     const nr = (block.pcb >> 4) & 1;
     if (s.lastKind === "none") return this.#send({ nad: 0, pcb: 0x80, inf: [] }, "R");
+    // rule 7.1: in an answer of ours, N(R) speaks of our I-blocks, whatever we complained of since
+    if (s.lastKind === "R" && s.lastI.length) {
+      if (nr !== s.lastNs) return s.answer.length ? this.#chunk() : this.#refuse(2);
+      s.last = s.lastI;
+      s.lastKind = "I";
+      return this.#repeat();
+    }
     if (s.lastKind !== "I" || nr === s.lastNs) return this.#repeat();
     return s.answer.length ? this.#chunk() : this.#refuse(2);
   }
@@ -183,7 +194,9 @@ export class Responder {
     s.answer = s.answer.slice(s.ifsd);
     s.lastNs = s.ns;
     s.ns ^= 1;
-    return this.#send({ nad: 0, pcb: (s.lastNs << 6) | (s.answer.length ? 0x20 : 0), inf }, "I");
+    const step = this.#send({ nad: 0, pcb: (s.lastNs << 6) | (s.answer.length ? 0x20 : 0), inf }, "I");
+    s.lastI = s.last;
+    return step;
   }
 
   #repeat(): Step {

@@ -369,7 +369,7 @@ test("what a failed answer means", () => {
     "slot-busy",
     "unsupported",
     "protocol",
-    "protocol",
+    "card-parity",
     "unsupported",
     "card-short-only",
   ]);

@@ -311,6 +311,8 @@ export function answerFailure(answer: Answer, had: boolean): Failure {
       return { code: "card-mute", details: {} };
     case slotError.NO_ENVELOPE:
       return { code: "card-short-only", details: {} };
+    case slotError.XFR_PARITY_ERROR:
+      return { code: "card-parity", details: {} };
     case slotError.CMD_NOT_SUPPORTED:
       return { code: "unsupported", details: { detail: "the reader does not know the command" } };
     case slotError.ICC_PROTOCOL_NOT_SUPPORTED:

@@ -14,3 +14,6 @@ export { statusWord, triesLeft } from "./status-words.js";
 export type { StatusWordText } from "./status-words.js";
 export { findTlv, readTlv, readTlvs } from "./tlv.js";
 export type { Tlv } from "./tlv.js";
+export { T1, T1Error } from "./t1.js";
+export type { T1Options, T1Received, T1Sending } from "./t1.js";
+export type { Edc } from "./t1-block.js";

@@ -1,10 +1,10 @@
 import { type Answer, type CommandName, headerLength } from "@inkan/device-proto";
 import { InkanError } from "../errors.js";
-import { CommandApdu, ResponseApdu } from "../iso7816/apdu.js";
-import { parseAtr } from "../iso7816/atr.js";
-import { Iso7816Error } from "../iso7816/error.js";
-import { carry, type ExchangeLevel } from "./level.js";
+import { Queue } from "../exchange/queue.js";
+import { CommandApdu, type ResponseApdu } from "../iso7816/apdu.js";
+import { carry, type ExchangeLevel, parseResponse } from "./level.js";
 import { modifyBlock, type PinModifyTemplate, type PinVerifyTemplate, verifyBlock } from "./pin-template.js";
+import { TpduCard } from "./tpdu.js";
 
 /** How long and how interruptibly to wait. */
 export interface CallOptions {
@@ -17,6 +17,8 @@ export interface CallOptions {
 /** What a card needs of its reader. */
 export interface CardPort {
   readonly level: ExchangeLevel;
+  /** dwFeatures. */
+  readonly features: number;
   readonly maxMessageLength: number;
   readonly pinSupport: number;
   /** Runs a command for this card; rejects with what a failed answer means. */
@@ -41,7 +43,9 @@ export class Card implements AsyncDisposable {
   readonly atr: Uint8Array;
   readonly #port: CardPort;
   #gone: InkanError | undefined;
-  #protocol: number | undefined;
+  /** An APDU may take several messages: those of two must not mix. */
+  readonly #apdus = new Queue();
+  #tpdu: TpduCard | undefined;
 
   /** For {@link Reader.connect}. */
   constructor(port: CardPort, atr: Uint8Array) {
@@ -62,10 +66,17 @@ export class Card implements AsyncDisposable {
     const bytes = apdu instanceof CommandApdu ? apdu.toBytes() : apdu;
     if (bytes.length < 4 || bytes.length > 65544) throw new InkanError("usage", { detail: "an APDU has 4 to 65544 bytes" });
     const timeoutMs = options.timeoutMs ?? APDU_MS;
+    const run = (name: CommandName, specific: readonly [number, number, number], data: Uint8Array): Promise<Answer> =>
+      this.#run(name, specific, data, { ...options, timeoutMs });
     try {
-      return await carry(this.#port.level, this.#t(), bytes, this.#port.maxMessageLength - headerLength, async (data, level) =>
-        this.#run("XfrBlock", [0, level & 255, level >> 8], data, { ...options, timeoutMs }),
-      );
+      return await this.#apdus.run(() => {
+        const maxData = this.#port.maxMessageLength - headerLength;
+        if (this.#port.level === "tpdu") {
+          this.#tpdu ??= new TpduCard(this.atr, this.#port.features, maxData);
+          return this.#tpdu.transmit(bytes, run);
+        }
+        return carry(this.#port.level, bytes, maxData, (data, level) => run("XfrBlock", [0, level & 255, level >> 8], data));
+      }, options.signal);
     } finally {
       if (bytes !== apdu) bytes.fill(0);
     }
@@ -86,13 +97,13 @@ export class Card implements AsyncDisposable {
 
   async #secure(bit: number, block: Uint8Array, options: CallOptions): Promise<ResponseApdu> {
     if (!(this.#port.pinSupport & bit)) throw new InkanError("unsupported", { detail: "the reader has no PIN pad for this" });
-    const answer = await this.#run("Secure", [0, 0, 0], block, { ...options, timeoutMs: options.timeoutMs ?? PAD_MS });
-    try {
-      return ResponseApdu.parse(answer.data);
-    } catch (error) {
-      if (!(error instanceof Iso7816Error)) throw error;
-      throw new InkanError("protocol", { detail: error.message }, { cause: error });
-    }
+    if (this.#port.level === "tpdu")
+      throw new InkanError("unsupported", { detail: "a secret on the pad of a reader that exchanges TPDUs" });
+    const answer = await this.#apdus.run(
+      () => this.#run("Secure", [0, 0, 0], block, { ...options, timeoutMs: options.timeoutMs ?? PAD_MS }),
+      options.signal,
+    );
+    return parseResponse(answer.data);
   }
 
   #run(
@@ -105,16 +116,14 @@ export class Card implements AsyncDisposable {
     return this.#port.command(name, specific, data, options);
   }
 
-  /** The protocol in use, as far as the ATR says; only TPDU level readers need it. */
-  #t(): number {
-    if (this.#port.level !== "tpdu") return -1;
-    this.#protocol ??= parseAtr(this.atr).protocols[0]!.t;
-    return this.#protocol;
-  }
-
   /** For the reader: the card is not there any more, and this is why. */
   detach(why: InkanError): void {
     this.#gone ??= why;
+  }
+
+  /** For the reader: it closes, and what waits for its turn is given up. */
+  flush(error: InkanError): void {
+    this.#apdus.flush(error);
   }
 
   /** Powers the card off: every secret verified on it is forgotten. May be called twice. */

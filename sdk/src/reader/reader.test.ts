@@ -397,8 +397,64 @@ describe("levels", () => {
     await clock.run(reader.close());
   });
 
-  test("T=1 at TPDU level and extended APDUs at short level are refused by name", async () => {
-    for (const features of [0x00010030, 0x00020030, 0x00000000]) {
+  test("T=0 at TPDU level: more than 255 bytes go in envelopes, whole and in order", async () => {
+    const apdu = new CommandApdu({ cla: 0, ins: 0xdb, p1: 0x3f, p2: 0xff, data: new Uint8Array(600).map((_, i) => i), ne: 256 }).toBytes();
+    const letter: number[] = [];
+    let refuse = false;
+    const inside = card((command) => {
+      if (refuse) return unhex("6d00");
+      if (command[1] === 0xc0) return unhex("aabb9000");
+      letter.push(...command.subarray(5));
+      return unhex(letter.length < apdu.length ? "9000" : "6102");
+    });
+    const reader = await open(fake({ card: { ...inside, powerOn: () => unhex("3b00") }, features: 0x00010030 }));
+    const connected = await clock.run(reader.connect());
+    expect(hex((await clock.run(connected.transmit(apdu))).toBytes())).toBe("aabb9000");
+    expect(letter).toEqual([...apdu]);
+    expect(inside.seen.map((tpdu) => tpdu.slice(0, 10))).toEqual(["00c20000ff", "00c20000ff", "00c2000063", "00c0000002"]);
+    refuse = true;
+    expect(await codeOf(connected.transmit(apdu))).toBe("card-short-only");
+    await clock.run(reader.close());
+  });
+
+  test("T=1 at TPDU level: parameters, S(IFS), blocks with their waiting time, and a garbled one said again", async () => {
+    const said: string[] = [];
+    let n = 0;
+    // S(IFS response 254) · S(WTX request 3) · wrong parity · I-block 9000
+    const answers = ["00e101fe1e", "00c30103c1", "garbled", "000002900092"];
+    const transport: FakeReader = fake({
+      card: { ...card(), powerOn: () => unhex("3b808131fe458b") },
+      features: 0x00010000,
+      reflex: (command, polite) => {
+        if (command.name === "SetParameters") {
+          said.push(`parameters ${hex(command.data)}`);
+          return [{ afterMs: 0, message: transport.answer(command, { data: command.data }) }];
+        }
+        if (command.name !== "XfrBlock") return polite();
+        said.push(`${command.specific[0]} ${hex(command.data)}`);
+        const answer = answers[n++]!;
+        return [{ afterMs: 0, message: transport.answer(command, answer === "garbled" ? { failed: 0xfd } : { data: unhex(answer) }) }];
+      },
+    });
+    const reader = await open(transport);
+    const connected = await clock.run(reader.connect());
+    expect((await clock.run(connected.transmit(unhex("00a40000")))).sw).toBe(0x9000);
+    expect(said).toEqual(["parameters 1110004500fe00", "0 00c101fe3e", "0 00000400a40000a0", "3 00e30103e1", "0 00810081"]);
+    await clock.run(reader.close());
+  });
+
+  test("two long APDUs at once do not mix their parts", async () => {
+    const inside = card(() => ok);
+    const reader = await open(fake({ card: inside, maxMessageLength: 110 }));
+    const connected = await clock.run(reader.connect());
+    const long = (fill: number): CommandApdu => new CommandApdu({ cla: 0, ins: 0xd6, p1: 0, p2: 0, data: new Uint8Array(250).fill(fill) });
+    await clock.run(Promise.all([connected.transmit(long(1)), connected.transmit(long(2))]));
+    expect(inside.seen).toEqual([long(1), long(2)].map((apdu) => hex(apdu.toBytes())));
+    await clock.run(reader.close());
+  });
+
+  test("extended APDUs at short level and readers at character level are refused by name", async () => {
+    for (const features of [0x00020030, 0x00000000]) {
       const reader = await open(fake({ card: card(), features }));
       const connected = await clock.run(reader.connect());
       expect(await codeOf(connected.transmit(new CommandApdu({ cla: 0, ins: 0xd6, p1: 0, p2: 0, data: new Uint8Array(300) })))).toBe(

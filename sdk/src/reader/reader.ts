@@ -162,6 +162,7 @@ export class Reader implements AsyncDisposable {
     try {
       if (!this.#closed) {
         this.#exchange.flush();
+        this.#card?.flush(new InkanError("aborted"));
         await this.#card?.[Symbol.asyncDispose]();
       }
     } finally {
@@ -174,8 +175,10 @@ export class Reader implements AsyncDisposable {
   }
 
   #port(): CardPort {
+    const features = this.#transport.features ?? ccidClaims.dwFeatures;
     return {
-      level: levelOf(this.#transport.features ?? ccidClaims.dwFeatures),
+      level: levelOf(features),
+      features,
       maxMessageLength: this.#transport.maxMessageLength,
       pinSupport: this.#transport.pinSupport ?? ccidClaims.bPINSupport,
       command: async (name, specific, data, options) => {
