@@ -17,6 +17,8 @@ import { say } from "../texts.js";
 
 /** How often a run looks whether its parent still lives, in ms. */
 const PARENT_MS = 500;
+/** Whose child this process is: asked before anybody is told that it is ready, for the parent may end at once. */
+const parent = process.ppid;
 
 /**
  * `inkan virtual run`: the virtual reader for other programs, through the doors that are asked for, until `quit`, a signal, or the end of the
@@ -82,7 +84,6 @@ async function untilEnd(context: Context, bench: Bench, detached: boolean): Prom
   const ended = new AbortController();
   const either = AbortSignal.any([context.signal, ended.signal]);
   const aborted = new Promise<void>((resolve) => either.addEventListener("abort", () => resolve(), { once: true }));
-  const parent = process.ppid;
   const orphaned = async (): Promise<void> => {
     while (!either.aborted && process.ppid === parent) await systemClock.sleep(PARENT_MS, either).catch(() => undefined);
   };
