@@ -1,4 +1,5 @@
 import { decodeBlock, encodeBlock, epilogue, type Block } from "./block.js";
+import type { BlockMachine, Step } from "./block-machine.js";
 import type { LineParameters } from "./interface-bytes.js";
 
 /**
@@ -10,9 +11,6 @@ export type T1Faults = {
   received?: Readonly<Record<number, "nak" | "mute">>;
   sent?: Readonly<Record<number, "edc" | "parity" | "cut" | "sequence" | "silence">>;
 };
-
-/** What the line has to do next. */
-export type Step = { kind: "send"; bytes: number[] } | { kind: "silent" } | { kind: "think"; ms: number } | { kind: "go-on" };
 
 /** Plain data. */
 export type ResponderState = {
@@ -46,7 +44,7 @@ const WTX = 0xc3;
 const isResponse = 0x20;
 
 /** The card's half of the T=1 protocol (ISO 7816-3 §11.6) as a pure machine: blocks in, blocks out; the line has the clock. */
-export class Responder {
+export class Responder implements BlockMachine {
   state: ResponderState = Responder.fresh(32, 0);
   parameters: LineParameters | null = null;
   readonly #transmit: (command: Uint8Array) => { response: Uint8Array; thinkMs: number };
@@ -55,6 +53,20 @@ export class Responder {
   constructor(transmit: (command: Uint8Array) => { response: Uint8Array; thinkMs: number }, faults: T1Faults) {
     this.#transmit = transmit;
     this.#faults = faults;
+  }
+
+  get counts(): { readonly received: number; readonly sent: number } {
+    return { received: this.state.received, sent: this.state.sent };
+  }
+  get busy(): boolean {
+    return this.state.busy;
+  }
+  save(): ResponderState {
+    return this.state;
+  }
+  load(state: unknown, parameters: LineParameters | null): void {
+    this.state = state as ResponderState;
+    this.parameters = parameters;
   }
 
   static fresh(ifsc: number, askIfsd: number): ResponderState {

@@ -7,13 +7,67 @@ const eventComplain = firstFreeEvent + 1;
 const eventContent = firstFreeEvent + 2;
 const eventVerdict = firstFreeEvent + 3;
 
+/** How often something goes wrong, by character number. */
+type Times = Readonly<Record<number, number>> | ((number: number) => number);
+const timesOf = (times: Times | undefined, number: number): number =>
+  typeof times === "function" ? times(number) : (times?.[number] ?? 0);
+
 /** How a {@link T0Card} behaves. Character numbers count from the reset, from 0, ATR included. */
 export type T0CardOptions = {
   /** Characters received that the card complains about, and how often each. */
-  complain?: Readonly<Record<number, number>>;
+  complain?: Times;
   /** Characters sent with wrong parity, and how often each before it is right. */
-  wrong?: Readonly<Record<number, number>>;
+  wrong?: Times;
+  /** Characters in, characters out: instead of {@link T0Commands}. */
+  machine?: CharacterMachine;
 };
+
+/** A T=0 card above the error signal: gets each character the reader sent, right and once, and says what the card sends now. */
+export interface CharacterMachine {
+  /** RST rose; the ATR is sent by the line. */
+  reset(): void;
+  /** Characters to send; bit 8 = the first sending has wrong parity. */
+  receive(byte: number): number[];
+  /** State as plain data. */
+  save(): unknown;
+  load(state: unknown): void;
+}
+
+/** INS with even second nibble takes P3 bytes, every other INS (and B0) gives P3 bytes; the APDU card behind it is asked for both. */
+export class T0Commands implements CharacterMachine {
+  readonly #transmit: (command: Uint8Array) => { response: Uint8Array };
+  #header: number[] = [];
+  #data: number[] = [];
+
+  constructor(transmit: (command: Uint8Array) => { response: Uint8Array }) {
+    this.#transmit = transmit;
+  }
+  reset(): void {
+    [this.#header, this.#data] = [[], []];
+  }
+  save(): { header: number[]; data: number[] } {
+    return { header: this.#header, data: this.#data };
+  }
+  load(state: unknown): void {
+    ({ header: this.#header, data: this.#data } = structuredClone(state) as ReturnType<T0Commands["save"]>);
+  }
+  receive(byte: number): number[] {
+    if (this.#header.length === 5) {
+      this.#data.push(byte);
+      return this.#data.length === this.#header[4] ? this.#execute() : [];
+    }
+    this.#header.push(byte);
+    if (this.#header.length < 5) return [];
+    const [, ins = 0, , , p3 = 0] = this.#header;
+    if (ins & 1 || ins === 0xb0) return [ins, ...this.#execute(false)];
+    return p3 ? [ins] : this.#execute();
+  }
+  #execute(statusOnly = true): number[] {
+    const { response } = this.#transmit(Uint8Array.of(...this.#header, ...this.#data));
+    this.reset();
+    return [...(statusOnly ? response.slice(-2) : response)];
+  }
+}
 
 type T0State = {
   voltageClass: number;
@@ -30,19 +84,15 @@ type T0State = {
   /** The reader's error signal is on the line: not a start bit. */
   inSignal: boolean;
   lastInNs: number;
-  header: number[];
-  data: number[];
 };
 
-/**
- * A T=0 card with the error signal both ways (ISO 7816-3 §7.3, §10): it complains about characters and repeats its own. Commands:
- * INS with even second nibble takes P3 bytes, every other INS gives P3 bytes; the APDU card behind it is asked for both.
- */
+/** A T=0 card with the error signal both ways (ISO 7816-3 §7.3, §10): it complains about characters and repeats its own. */
 export class T0Card implements LineCard {
   readonly name = "card";
   readonly hurry = true;
   readonly #apdu: ApduCard;
   readonly #options: T0CardOptions;
+  readonly #machine: CharacterMachine;
   readonly #characters: Characters;
   #line: CardLine | null = null;
   #s: T0State = T0Card.#fresh();
@@ -50,6 +100,7 @@ export class T0Card implements LineCard {
   constructor(card: ApduCard, options: T0CardOptions = {}) {
     this.#apdu = card;
     this.#options = options;
+    this.#machine = options.machine ?? new T0Commands((command) => card.transmit(command));
     this.#characters = new Characters({
       onCharacter: (byte, parityOk, startNs) => this.#character(byte, parityOk, startNs),
       onSent: (startNs) => this.#released(startNs),
@@ -59,7 +110,7 @@ export class T0Card implements LineCard {
   static #fresh(): T0State {
     return {
       voltageClass: 0, rst: 0, inCount: 0, outCount: 0, tries: 0, complaints: 0, outgoing: [], sentNs: -1, heard: false, inSignal: false,
-      lastInNs: -1, header: [], data: [],
+      lastInNs: -1,
     }; // prettier-ignore
   }
 
@@ -96,13 +147,19 @@ export class T0Card implements LineCard {
     this.#s.rst = level;
     if (level && this.#s.voltageClass) this.#line!.schedule(eventReset, this.#characters.grid(atNs + 1e6));
   }
-  save(): { card: T0State; characters: CharacterState; apdu: unknown } {
-    return structuredClone({ card: this.#s, characters: this.#characters.state, apdu: this.#apdu.save?.() ?? null });
+  save(): { card: T0State; characters: CharacterState; machine: unknown; apdu: unknown } {
+    return structuredClone({
+      card: this.#s,
+      characters: this.#characters.state,
+      machine: this.#machine.save(),
+      apdu: this.#apdu.save?.() ?? null,
+    });
   }
   load(saved: unknown): void {
     const state = structuredClone(saved) as ReturnType<T0Card["save"]>;
     this.#s = state.card;
     this.#characters.state = state.characters;
+    this.#machine.load(state.machine);
     this.#apdu.load?.(state.apdu);
   }
 
@@ -129,6 +186,7 @@ export class T0Card implements LineCard {
     if (kind === eventReset) {
       const atr = this.#apdu.powerOn();
       this.#characters.state.inverse = atr[0] === 0x3f;
+      this.#machine.reset();
       this.#queue([...atr], this.#line!.nowNs);
     } else if (kind === eventComplain) {
       this.#line!.driveIo(true);
@@ -153,8 +211,9 @@ export class T0Card implements LineCard {
   }
   #next(atNs: number): void {
     const s = this.#s;
-    const wrong = s.tries < (this.#options.wrong?.[s.outCount] ?? 0);
-    this.#characters.send([s.outgoing[0]! | (wrong ? 0x100 : 0)], atNs, 12);
+    const [value = 0] = s.outgoing;
+    const wrong = s.tries < Math.max(timesOf(this.#options.wrong, s.outCount), value >> 8);
+    this.#characters.send([(value & 0xff) | (wrong ? 0x100 : 0)], atNs, 12);
     s.sentNs = this.#characters.state.sendNs;
     s.heard = false;
   }
@@ -187,7 +246,7 @@ export class T0Card implements LineCard {
     if (s.outgoing.length === 0 && gap < due - gapTolerance)
       this.#line!.violation(due === 16 ? "card-line/turnaround" : "card-line/guard-time", `${gap.toFixed(2)} etu, ${due} are due`);
     s.lastInNs = startNs;
-    if (!parityOk || s.tries < (this.#options.complain?.[s.inCount] ?? 0)) {
+    if (!parityOk || s.tries < timesOf(this.#options.complain, s.inCount)) {
       s.tries++;
       this.#line!.schedule(eventComplain, this.#characters.grid(startNs + 10.5 * etu));
       return;
@@ -195,29 +254,7 @@ export class T0Card implements LineCard {
     s.tries = 0;
     s.inCount++;
     const after = startNs + 16 * etu;
-    if (s.header.length < 5) {
-      s.header.push(byte);
-      if (s.header.length < 5) return;
-      const [, ins = 0, , , p3 = 0] = s.header;
-      if (ins & 1 || ins === 0xb0) {
-        const { response } = this.#apdu.transmit(Uint8Array.from(s.header));
-        this.#answer([ins, ...response.slice(0, -2), ...response.slice(-2)], after);
-      } else if (p3) {
-        this.#queue([ins], after);
-      } else this.#execute(after);
-      return;
-    }
-    s.data.push(byte);
-    if (s.data.length === s.header[4]) this.#execute(after);
-  }
-  #execute(afterNs: number): void {
-    const s = this.#s;
-    const { response } = this.#apdu.transmit(Uint8Array.of(...s.header, ...s.data));
-    this.#answer([...response.slice(-2)], afterNs);
-  }
-  #answer(bytes: number[], afterNs: number): void {
-    this.#s.header = [];
-    this.#s.data = [];
-    this.#queue(bytes, afterNs);
+    const out = this.#machine.receive(byte);
+    if (out.length) this.#queue(out, after);
   }
 }

@@ -2,7 +2,8 @@ import type { CardLine, Level, LineCard } from "../board/model.js";
 import type { ApduCard } from "./apdu-card.js";
 import { Characters, firstFreeEvent, gapTolerance, type CharacterState } from "./characters.js";
 import { etuClocks, lineParameters, type LineParameters } from "./interface-bytes.js";
-import { Responder, type ResponderState, type T1Faults } from "./responder.js";
+import type { BlockMachine, Step } from "./block-machine.js";
+import { Responder, type T1Faults } from "./responder.js";
 
 const eventAnswer = firstFreeEvent;
 const eventSilence = firstFreeEvent + 1;
@@ -26,6 +27,8 @@ export type T1CardOptions = {
   pps?: "accept" | "refuse" | "default";
   /** Errors put on the line. */
   faults?: T1Faults;
+  /** Blocks in, blocks out: instead of a card that behaves. */
+  machine?: BlockMachine;
   /** Ask for this reader buffer size with S(IFS request) before the first answer. */
   askIfsd?: number;
 };
@@ -62,7 +65,7 @@ export class T1Card implements LineCard {
   readonly #apdu: ApduCard;
   readonly #options: T1CardOptions;
   readonly #characters: Characters;
-  readonly #responder: Responder;
+  readonly #responder: BlockMachine;
   #line: CardLine | null = null;
   #s: CardState = T1Card.#off();
 
@@ -73,7 +76,7 @@ export class T1Card implements LineCard {
       onCharacter: (byte, parityOk, startNs) => this.#character(byte, parityOk, startNs),
       onSent: (startNs) => this.#sent(startNs),
     });
-    this.#responder = new Responder((command) => card.transmit(command), options.faults ?? {});
+    this.#responder = options.machine ?? new Responder((command) => card.transmit(command), options.faults ?? {});
   }
 
   static #off(): CardState {
@@ -96,7 +99,7 @@ export class T1Card implements LineCard {
 
   /** Blocks received and sent since the last reset; for tests. */
   get counts(): { readonly received: number; readonly sent: number } {
-    return { received: this.#responder.state.received, sent: this.#responder.state.sent };
+    return this.#responder.counts;
   }
   /** Card clocks per etu now. */
   get etuClocks(): number {
@@ -146,11 +149,11 @@ export class T1Card implements LineCard {
     this.#characters.onReaderIo(low, atNs);
   }
 
-  save(): { card: CardState; characters: CharacterState; responder: ResponderState; apdu: unknown } {
+  save(): { card: CardState; characters: CharacterState; responder: unknown; apdu: unknown } {
     return structuredClone({
       card: this.#s,
       characters: this.#characters.state,
-      responder: this.#responder.state,
+      responder: this.#responder.save(),
       apdu: this.#apdu.save?.() ?? null,
     });
   }
@@ -158,8 +161,7 @@ export class T1Card implements LineCard {
     const state = structuredClone(saved) as ReturnType<T1Card["save"]>;
     this.#s = state.card;
     this.#characters.state = state.characters;
-    this.#responder.state = state.responder;
-    this.#responder.parameters = state.card.parameters;
+    this.#responder.load(state.responder, state.card.parameters);
     this.#apdu.load?.(state.apdu);
   }
 
@@ -317,11 +319,11 @@ export class T1Card implements LineCard {
     s.incoming = [];
     s.broken = false;
     const step = this.#responder.receive(broken ? null : bytes, broken);
-    if (!this.#responder.state.busy) s.thoughtNs = -1; // a RESYNCH makes the card forget what it was doing
+    if (!this.#responder.busy) s.thoughtNs = -1; // a RESYNCH makes the card forget what it was doing
     this.#act(step, startNs);
   }
 
-  #act(step: ReturnType<Responder["receive"]>, startNs: number): void {
+  #act(step: Step, startNs: number): void {
     const s = this.#s;
     if (step.kind === "silent") return;
     if (step.kind === "think") {
@@ -333,17 +335,23 @@ export class T1Card implements LineCard {
       this.#think(startNs);
       return;
     }
-    this.#characters.send(step.bytes, Math.max(startNs + this.#turnNs, this.#line!.nowNs), this.#blockPitch);
+    const earliest = Math.max(startNs + this.#turnNs, this.#line!.nowNs);
+    this.#characters.send(step.bytes, earliest + (step.delayBwt ?? 0) * this.#bwtNs, this.#blockPitch);
   }
 
   get #turnNs(): number {
     return Math.max(22, this.#options.turnEtu ?? 22) * this.#characters.etuNs;
   }
 
-  /** BWT = 11 etu + 2^BWI · 960 · 372 / f (§11.4.3); the card asks for more at 80 % of it. */
+  /** BWT = 11 etu + 2^BWI · 960 · 372 / f (§11.4.3). */
+  get #bwtNs(): number {
+    return 11 * this.#characters.etuNs + (2 ** this.#s.parameters!.bwi * 960 * 372 * 1e9) / this.#characters.state.hz;
+  }
+
+  /** The card asks for more at 80 % of BWT. */
   #think(sinceNs: number): void {
     const s = this.#s;
-    const bwtNs = 11 * this.#characters.etuNs + (2 ** s.parameters!.bwi * 960 * 372 * 1e9) / this.#characters.state.hz;
+    const bwtNs = this.#bwtNs;
     this.#line!.schedule(
       eventThought,
       this.#characters.grid(Math.max(Math.min(s.thoughtNs, sinceNs + 0.8 * bwtNs), sinceNs + this.#turnNs)),
