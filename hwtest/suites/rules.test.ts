@@ -68,11 +68,34 @@ function play(row: RuleRow, card: LineCard, dialogue: Dialogue): void {
   }
 }
 
-test.each(ruleRows(1).map((row) => [row.id, row.rule, row] as const))("T=1 %s: %s", (_id, _rule, row) => {
+function playBlocks(row: RuleRow): void {
   const machine = new BlockScript(row);
   play(row, new T1Card(echoCard(atrOf(row)), { atrDelayClocks: 500, machine }), machine.dialogue);
-});
-test.each(ruleRows(0).map((row) => [row.id, row.rule, row] as const))("T=0 %s: %s", (_id, _rule, row) => {
+}
+function playCharacters(row: RuleRow): void {
   const machine = new CharacterScript(row);
   play(row, new T0Card(echoCard(Uint8Array.of(0x3b, 0x10, 0x11)), { machine }), machine.dialogue);
+}
+test.each(ruleRows(1).map((row) => [row.id, row.rule, row] as const))("T=1 %s: %s", (_id, _rule, row) => playBlocks(row));
+test.each(ruleRows(0).map((row) => [row.id, row.rule, row] as const))("T=0 %s: %s", (_id, _rule, row) => playCharacters(row));
+
+/** Can these tests fail? A dialogue, an end or a length that is not the reader's must be seen. */
+test.each<[string, 0 | 1, string, (row: RuleRow) => RuleRow]>([
+  ["another R-block", 1, "a9", (row) => ({ ...row, script: row.script.map((line) => (line === "> R(0) edc" ? "> R(0) other" : line)) })],
+  ["another answer", 1, "a1", (row) => ({ ...row, exchange: [{ ...row.exchange[0]!, answer: "6A82" }, ...row.exchange.slice(1)] })],
+  ["more to come", 1, "a1", (row) => ({ ...row, script: [...row.script, "> I(1,0) 00A4000C"] })],
+  ["a card that stays on", 1, "rule-6.4", (row) => ({ ...row, exchange: [{ ...row.exchange[0]!, after: "in step" }] })],
+  [
+    "another header",
+    0,
+    "2s3-less",
+    (row) => ({ ...row, script: row.script.map((line) => (line === "> 00B0000002" ? "> 00B0000003" : line)) }),
+  ],
+  ["another error", 0, "3e2-not-taken", (row) => ({ ...row, exchange: [{ ...row.exchange[0]!, error: ["protocol"] }] })],
+])("a row with %s does not pass", (_, protocol, id, change) => {
+  const row = change(ruleRows(protocol).find((one) => one.id === id)!);
+  expect(() => {
+    if (protocol === 1) playBlocks(row);
+    else playCharacters(row);
+  }).toThrow();
 });
