@@ -109,7 +109,10 @@ static card_result_t choose(const atr_t *atr, bool negotiate) {
     protocol = atr->specific_protocol;
     /* Implicit: at a rate only the card knows (8.3). */
     if (protocol > 1 || atr->implicit || !fidi_offered(atr->fidi)) return CARD_REFUSED_PPS;
-    fidi_apply(atr->fidi); /* from the next character on (8.3) */
+    /* From the next character on (8.3); but the guard time of the ATR's last one, read at 9.5 etu of it, still counts in old etu. */
+    const card_result_t result = line_wait(hal_now_us() + etu_us(4));
+    if (result != CARD_OK) return result;
+    fidi_apply(atr->fidi);
   } else {
     /* T=1 where it is offered: it carries extended lengths and recovers from errors by itself. Without a PPS the card speaks its first offer. */
     protocol = (atr->protocols & 2u) != 0 && (negotiate || atr->first > 1) ? 1 : atr->first <= 1 ? atr->first : 0;

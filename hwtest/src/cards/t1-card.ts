@@ -23,8 +23,11 @@ export type T1CardOptions = {
   classes?: readonly number[];
   /** Say nothing at all, as a card put in upside down. */
   mute?: boolean;
-  /** Answer PPS requests: "accept" (default), "refuse" (silence), "default" (echo without PPS1). */
-  pps?: "accept" | "refuse" | "default";
+  /**
+   * Answer PPS requests: "accept" (default), "refuse" (silence), "default" (echo without PPS1); or a function that says what comes
+   * instead of the right answer, after which this card waits for a reset.
+   */
+  pps?: "accept" | "refuse" | "default" | ((request: readonly number[]) => number[]);
   /** Errors put on the line. */
   faults?: T1Faults;
   /** Blocks in, blocks out: instead of a card that behaves. */
@@ -33,7 +36,7 @@ export type T1CardOptions = {
   askIfsd?: number;
 };
 
-type Phase = "off" | "reset" | "atr" | "first" | "pps" | "blocks";
+type Phase = "off" | "reset" | "atr" | "first" | "pps" | "misled" | "blocks";
 
 type CardState = {
   phase: Phase;
@@ -211,7 +214,7 @@ export class T1Card implements LineCard {
       this.#switch(s.newFidi);
     } else {
       s.owedNs = 22 * etu;
-      s.phase = "blocks";
+      if (s.phase !== "misled") s.phase = "blocks";
     }
   }
 
@@ -271,6 +274,11 @@ export class T1Card implements LineCard {
     const wrong = s.broken || request.reduce((sum, byte) => sum ^ byte, 0) !== 0 || (request[1]! & 15) !== 1;
     if (wrong || mode === "refuse") {
       s.phase = "off"; // §9.3: an erroneous request is not answered; only a reset helps
+      return;
+    }
+    if (typeof mode === "function") {
+      s.phase = "misled";
+      this.#characters.send(mode(request), startNs + this.#turnNs, 12);
       return;
     }
     const fidi = announced & 1 ? request[2]! : 0x11;
