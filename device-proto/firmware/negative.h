@@ -38,6 +38,9 @@
  *   NEGATIVE_NO_SCRUB                pinpad/pinpad.c            the stack below the dialog is left as it was
  *   NEGATIVE_KEY_STAYS               front/keypad.c             the last digit pressed stays in the keypad's state
  *   NEGATIVE_DIGITS_DRAWN            pinpad/entry.c             digits are drawn over the place-holders
+ *   NEGATIVE_PCSCD_LATE_ANSWER       pcscd/pcscd.c              an answer is sent although its host has given up and asked something else
+ *   NEGATIVE_PCSCD_STRAY_BYTE        pcscd/pcscd.c              one byte outside of frames, before the answer
+ *   NEGATIVE_TPDU_PROLOGUE           pinpad/tpdu.c              the pad takes a block out of turn, or in the middle of a chain
  *   NEGATIVE_BOOT2_CRC               tools/dev/firmware.mjs     one bit of boot2's check is wrong
  */
 #ifndef NEGATIVE_H

@@ -26,6 +26,7 @@ import {
 import type { Fields, Struct } from "../src/codec/index.js";
 import { channel, frameHeader, hello, helloAck, linkLimits, MORE, refuse, serviceMessage, sessionKind } from "../src/link/index.js";
 import { IMAGE_F_RAM_LOAD, IMAGE_MAGIC, imageHeader, TLV_INFO_MAGIC, tlvType } from "../src/image/index.js";
+import { pcscdByte, pcscdLimits } from "../src/pcscd/index.js";
 import type { Product } from "../src/product/product.js";
 import { serviceMessages, serviceStatus } from "../src/service/index.js";
 
@@ -106,6 +107,12 @@ export function printWire(product: Product): string {
       .map(([n, m]) => `#define SERVICE_${upper(n)} 0x${m.id.toString(16).padStart(2, "0")}u\n`)
       .join(""),
     defines("SERVICE_STATUS_", serviceStatus),
+    "\n",
+    "/* pcscd's serial framing */\n",
+    defines("PCSCD_", pcscdByte),
+    Object.entries(pcscdLimits)
+      .map(([n, v]) => `#define PCSCD_LIMIT_${upper(n)} ${v}u\n`)
+      .join(""),
     "\n",
     "/* the image (MCUboot) */\n",
     layout("image_header", imageHeader),

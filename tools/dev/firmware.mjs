@@ -19,7 +19,7 @@ const GCC = "arm-none-eabi-gcc";
 const OBJCOPY = "arm-none-eabi-objcopy";
 
 /** The rooms of the application, in the order of docs/map.md; what stands in each is compiled in the order of its name. */
-const rooms = ["app", "ccid", "front", "guard", "hal/rp2040", "iso7816", "link", "pinpad"];
+const rooms = ["app", "ccid", "front", "guard", "hal/rp2040", "iso7816", "link", "pcscd", "pinpad"];
 const machine = ["-mcpu=cortex-m0plus", "-mthumb"];
 const flags = [
   ...machine,

@@ -1,8 +1,10 @@
-/* link_port.c - two ports, one link. The port a session was opened on keeps it; without a session the port that speaks is listened to. */
+/* link_port.c - two ports, two framings. The port a session was opened on keeps it; without a session the port that speaks is listened to. Both deframers
+ * hear every byte: the link is spoken until a frame of pcscd's framing is good, that one until a hello of the link is. */
 #include "app/link_port.h"
 #include "ccid/ccid.h"
 #include "hal/hal.h"
 #include "link/link.h"
+#include "pcscd/pcscd.h"
 
 #define PACKET 64u
 #define TURN 256u /* bytes per turn: a flood on one port must not starve the rest */
@@ -14,9 +16,14 @@ static bool s_dtr;
 static uint8_t s_out[PACKET] __attribute__((aligned(4)));
 static size_t s_out_length, s_out_sent;
 
+static bool s_hello; /* a hello came, perhaps inside a frame of pcscd's framing */
+
 static void drop(void) {
   link_reset();
   ccid_face_lost(FACE_LINK);
+  pcscd_reset();
+  ccid_face_lost(FACE_PCSCD);
+  s_hello = false;
   s_out_length = s_out_sent = 0;
 }
 
@@ -30,14 +37,56 @@ static void watch_cdc(void) {
   if (s_port == PORT_CDC) drop();
 }
 
+/* A good frame of pcscd's framing: what the link has received or has to say is dropped, and what a command before it has not been told. */
+static void choose_pcscd(bool already) {
+  s_hello = false; /* its bytes were the frame's */
+  s_out_length = s_out_sent = 0;
+  if (already) return;
+  link_reset();
+  ccid_face_lost(FACE_LINK);
+}
+
+static void choose_link(void) {
+  s_hello = false;
+  pcscd_reset();
+  ccid_face_lost(FACE_PCSCD);
+  s_out_length = s_out_sent = 0;
+  link_take_hello();
+}
+
 static void bytes_from(port_t port, const uint8_t *bytes, size_t length) {
   if (length == 0) return;
   if (port != s_port) {
-    if (link_session_open()) return;
+    if (link_session_open() || pcscd_alive()) return;
     drop();
     s_port = port;
   }
-  link_receive(bytes, length);
+  size_t i = 0;
+  if (!pcscd_chosen()) {
+    while (i < length && !pcscd_receive(bytes[i])) i++;
+    if (!pcscd_chosen()) {
+      link_receive(bytes, length);
+      return;
+    }
+    choose_pcscd(false);
+    i++;
+  }
+  for (; i < length && pcscd_chosen(); i++) {
+    if (pcscd_receive(bytes[i])) choose_pcscd(true);
+    if (link_listen(bytes[i])) s_hello = true;
+    if (s_hello && !pcscd_in_frame()) choose_link();
+  }
+  link_receive(bytes + i, length - i);
+}
+
+/* A frame of pcscd's framing that has come to nothing may have had something else behind it. */
+static uint64_t step_pcscd(void) {
+  bool frame;
+  const bool already = pcscd_chosen();
+  const uint64_t next = pcscd_step(&frame);
+  if (frame) choose_pcscd(already);
+  if (s_hello && !pcscd_in_frame()) choose_link();
+  return next;
 }
 
 static void receive(void) {
@@ -57,7 +106,7 @@ static void transmit(void) {
   while (port_takes()) {
     if (s_out_sent == s_out_length) {
       s_out_sent = 0;
-      s_out_length = link_transmit(s_out, sizeof s_out);
+      s_out_length = pcscd_chosen() ? pcscd_transmit(s_out, sizeof s_out) : link_transmit(s_out, sizeof s_out);
     }
     if (s_port == PORT_CDC) {
       if (s_out_length == 0 && !s_full) return;
@@ -76,7 +125,9 @@ static void transmit(void) {
 uint64_t link_port_step(void) {
   watch_cdc();
   receive();
-  const uint64_t deadline = link_step();
+  uint64_t deadline = link_step();
+  const uint64_t pcscd = step_pcscd();
+  if (pcscd < deadline) deadline = pcscd;
   transmit();
   const uint64_t next = port_takes() ? link_next_deadline() : UINT64_MAX; /* a port with room again wakes the loop by its interrupt */
   return next < deadline ? next : deadline;

@@ -7,6 +7,7 @@
 #include "hal/hal.h"
 #include "link/link.h"
 #include "negative.h"
+#include "pcscd/pcscd.h"
 
 #define IDLE_US 250000u /* the front may want to change what it shows; the watchdog wants food */
 
@@ -56,6 +57,7 @@ void app_step(void) {
     link_answer(ccid_run(FACE_LINK, length));
     next = 0;
   }
+  if (pcscd_run()) next = 0;
   slot_settle();
   front_step(hal_now_us());
   hal_idle(next);

@@ -11,6 +11,7 @@
 #include "guard/guard.h"
 #include "hal/hal.h"
 #include "link/link.h"
+#include "pcscd/pcscd.h"
 #include "pinpad/pinpad.h"
 
 uint8_t g_message[MESSAGE_MAX] __attribute__((section(".message"), aligned(4)));
@@ -102,20 +103,22 @@ static size_t failed(const command_t *c, uint8_t error) {
   return HEADER;
 }
 
-static size_t card_failed(const command_t *c, card_result_t result) {
+uint8_t ccid_error(card_result_t result) {
   switch (result) {
-    case CARD_PARITY: return failed(c, CCID_ERROR_XFR_PARITY_ERROR);
-    case CARD_BAD_ATR: return failed(c, CCID_ERROR_BAD_ATR_TS);
+    case CARD_PARITY: return CCID_ERROR_XFR_PARITY_ERROR;
+    case CARD_BAD_ATR: return CCID_ERROR_BAD_ATR_TS;
     case CARD_PROTOCOL:
-    case CARD_REFUSED_PPS: return failed(c, CCID_ERROR_ICC_PROTOCOL_NOT_SUPPORTED);
-    case CARD_OVERCURRENT: return failed(c, CCID_ERROR_HW_ERROR);
-    case CARD_TOO_LONG: return failed(c, CCID_ERROR_XFR_OVERRUN);
-    case CARD_PROCEDURE: return failed(c, CCID_ERROR_PROCEDURE_BYTE_CONFLICT);
-    case CARD_NO_ENVELOPE: return failed(c, CCID_ERROR_NO_ENVELOPE);
-    case CARD_ABORTED: return failed(c, slot_status() == ICC_ABSENT ? CCID_ERROR_ICC_MUTE : CCID_ERROR_CMD_ABORTED);
-    default: return failed(c, CCID_ERROR_ICC_MUTE);
+    case CARD_REFUSED_PPS: return CCID_ERROR_ICC_PROTOCOL_NOT_SUPPORTED;
+    case CARD_OVERCURRENT: return CCID_ERROR_HW_ERROR;
+    case CARD_TOO_LONG: return CCID_ERROR_XFR_OVERRUN;
+    case CARD_PROCEDURE: return CCID_ERROR_PROCEDURE_BYTE_CONFLICT;
+    case CARD_NO_ENVELOPE: return CCID_ERROR_NO_ENVELOPE;
+    case CARD_ABORTED: return slot_status() == ICC_ABSENT ? CCID_ERROR_ICC_MUTE : CCID_ERROR_CMD_ABORTED;
+    default: return CCID_ERROR_ICC_MUTE;
   }
 }
+
+static size_t card_failed(const command_t *c, card_result_t result) { return failed(c, ccid_error(result)); }
 
 static size_t put_sw(const command_t *c, uint16_t sw) {
   g_message[HEADER] = (uint8_t)(sw >> 8);
@@ -185,8 +188,8 @@ static size_t on_xfr_block(const command_t *c) {
 }
 
 /* abProtocolDataStructure in use (§6.2.3). Clock stop is not allowed: 00. */
-static size_t put_parameters(const command_t *c) {
-  uint8_t *p = g_message + HEADER;
+size_t ccid_parameters(uint8_t *at) {
+  uint8_t *p = at;
   *p++ = g_card.fidi;
   if (g_card.protocol == 0) {
     *p++ = 0x00; /* bmTCCKST0: direct convention or inverse is the line's own business */
@@ -201,8 +204,10 @@ static size_t put_parameters(const command_t *c) {
     *p++ = g_card.ifsc;
     *p++ = 0; /* NAD */
   }
-  return done(c, (uint32_t)(p - (g_message + HEADER)));
+  return (size_t)(p - at);
 }
+
+static size_t put_parameters(const command_t *c) { return done(c, (uint32_t)ccid_parameters(g_message + HEADER)); }
 
 /* The offset of the first field of abProtocolDataStructure that holds no value the standard knows (§6.1.7); 0 = none. */
 static uint8_t bad_parameter(const uint8_t *p, bool t1) {
@@ -346,6 +351,21 @@ void ccid_abort(face_t face) {
   if (s_running == face) s_abort = true;
 }
 
+void ccid_begin(face_t face, const uint8_t command[10]) {
+  slot_settle();
+  s_command = (command_t){.face = face, .type = command[0], .sequence = command[6]};
+  s_abort = false;
+  s_running = face;
+  s_extension_at = hal_now_us() + EXTENSION_US;
+}
+
+void ccid_end(void) { s_running = NOBODY; }
+bool ccid_running(void) { return s_running != NOBODY; }
+
+void ccid_answer(uint8_t answer[10], const uint8_t command[10], uint32_t length, uint8_t outcome, uint8_t error) {
+  header(answer, command[0], command[5], command[6], length, outcome, error);
+}
+
 void ccid_busy_answer(face_t face, const uint8_t command[10], uint8_t answer[10]) {
   const wire_command_t *w = (const wire_command_t *)command;
   const bool status = w->bMessageType == PC_TO_RDR_GETSLOTSTATUS && w->bSlot == 0;
@@ -366,6 +386,8 @@ uint64_t ccid_step(uint64_t now) {
     ccid_time_extension(answer, 1);
     if (s_running == FACE_USB) {
       usb_pipe_say(answer);
+    } else if (s_running == FACE_PCSCD) {
+      pcscd_time_extension();
     } else {
       link_time_extension(answer);
     }

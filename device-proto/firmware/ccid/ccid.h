@@ -4,12 +4,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "iso7816/card.h"
 
 /* The one APDU/message buffer: 10 bytes of CCID header and up to 65 546 of data, shared by all faces. */
 #define MESSAGE_MAX 65556u
 extern uint8_t g_message[MESSAGE_MAX];
 
-typedef enum { FACE_USB, FACE_LINK, FACE_COUNT } face_t;
+typedef enum { FACE_USB, FACE_LINK, FACE_PCSCD, FACE_COUNT } face_t;
 
 /* Who fills or reads g_message now. A face claims it before the first byte of a message and releases it after the last of the answer; claiming what is
  * one's own is true. A face that cannot have it answers by ccid_busy_answer and drops the data: nobody waits for another face's host. */
@@ -37,6 +38,15 @@ bool ccid_chain_open(face_t face);
 void ccid_chain_break(face_t face);
 /* RDR_to_PC_NotifySlotChange, 2 bytes; true when there is news for this face. */
 bool ccid_notify(face_t face, uint8_t notice[2]);
+/* A face with a table of its own (pcscd/): its command runs from here to ccid_end(), and answers with what ccid_answer() writes, 10 bytes. */
+void ccid_begin(face_t face, const uint8_t header[10]);
+void ccid_end(void);
+bool ccid_running(void); /* any face's command */
+void ccid_answer(uint8_t answer[10], const uint8_t command[10], uint32_t length, uint8_t outcome, uint8_t error);
+/* bError for what became of the card. */
+uint8_t ccid_error(card_result_t result);
+/* abProtocolDataStructure in use (7 bytes of room at `at`); its length. */
+size_t ccid_parameters(uint8_t *at);
 /* The face is gone (port closed, USB reset, suspend): its card is powered off if it owned it. */
 void ccid_face_lost(face_t face);
 #endif

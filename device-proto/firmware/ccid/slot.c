@@ -4,6 +4,7 @@
 #include "gen/wire_gen.h"
 #include "guard/guard.h"
 #include "hal/hal.h"
+#include "iso7816/tpdu.h"
 
 #define SETTLE_US 50000u /* a card being pushed in bounces; the switch must stand still this long */
 #define NOBODY FACE_COUNT
@@ -37,7 +38,7 @@ card_result_t slot_power_on(face_t face, uint8_t voltage_class) {
   if (s_owner != NOBODY) slot_power_off();
   guard_reset();
   s_owner = face;
-  const card_result_t result = card_power_on(voltage_class);
+  const card_result_t result = face == FACE_PCSCD ? tpdu_power_on(voltage_class) : card_power_on(voltage_class);
   if (result != CARD_OK) slot_power_off();
   return result;
 }

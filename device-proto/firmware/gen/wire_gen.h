@@ -249,6 +249,16 @@ _Static_assert(sizeof(wire_service_t) == 4, "wire_service_t");
 #define SERVICE_STATUS_REFUSED 0x03u
 #define SERVICE_STATUS_BUSY 0x04u
 
+/* pcscd's serial framing */
+#define PCSCD_SYNC 0x03u
+#define PCSCD_ACK 0x06u
+#define PCSCD_NAK 0x15u
+#define PCSCD_WORKING 0x80u
+#define PCSCD_LIMIT_MAX_MESSAGE 271u
+#define PCSCD_LIMIT_BYTE_MS 100u
+#define PCSCD_LIMIT_SILENCE_MS 20000u
+#define PCSCD_LIMIT_VERSION_TEXT 49u
+
 /* the image (MCUboot) */
 typedef struct __attribute__((packed)) {
   uint32_t ih_magic; /* 0 */

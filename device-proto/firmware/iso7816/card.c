@@ -19,6 +19,7 @@
 card_t g_card;
 static uint64_t s_off_us;
 static uint8_t s_wi;
+static atr_t *s_atr_only; /* TPDU level: what comes after the ATR is the host's business */
 
 void card_power_off(void) {
 #ifdef NEGATIVE_VCC_OFF_FIRST
@@ -146,6 +147,11 @@ static card_result_t power_on_class(uint8_t voltage_class, uint8_t *classes, boo
   if (result != CARD_OK) return result;
   *classes = atr.classes;
   if ((atr.classes & (1u << (voltage_class - 1u))) == 0) return CARD_MUTE; /* it answered, but asks for another voltage (6.2.1) */
+  if (s_atr_only != NULL) {
+    *s_atr_only = atr;
+    s_wi = atr.wi;
+    return CARD_OK;
+  }
   *answered = true;
   result = choose(&atr, true);
   if (result == CARD_OK || hopeless(result)) return result;
@@ -172,6 +178,13 @@ card_result_t card_power_on(uint8_t voltage_class) {
     card_power_off();
     if (hopeless(result)) return result;
   }
+  return result;
+}
+
+card_result_t card_power_on_atr(uint8_t voltage_class, atr_t *atr) {
+  s_atr_only = atr;
+  const card_result_t result = card_power_on(voltage_class);
+  s_atr_only = NULL;
   return result;
 }
 

@@ -42,4 +42,8 @@ card_result_t pps_exchange(uint8_t protocol, uint8_t fidi);
 card_result_t t1_start(void);
 card_result_t t1_exchange(const uint8_t *command, size_t length, uint8_t *answer, size_t capacity, size_t *answer_length);
 card_result_t t0_exchange(const uint8_t *command, size_t length, uint8_t *answer, size_t capacity, size_t *answer_length, uint8_t wi);
+
+/* tpdu.c: a TPDU over T=0; the ATR of a cold reset and nothing after it, WI kept. */
+card_result_t t0_tpdu(const uint8_t *command, size_t length, uint8_t *answer, size_t capacity, size_t *answer_length, uint8_t wi);
+card_result_t card_power_on_atr(uint8_t voltage_class, atr_t *atr);
 #endif

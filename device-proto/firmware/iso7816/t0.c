@@ -198,3 +198,28 @@ card_result_t t0_exchange(const uint8_t *command, size_t length, uint8_t *answer
   if (result == CARD_PROTOCOL || result == CARD_PROCEDURE) card_give_up();
   return result;
 }
+
+/* TPDU level (tpdu.h): one header and its data, no mapping. */
+card_result_t t0_tpdu(const uint8_t *command, size_t length, uint8_t *answer, size_t capacity, size_t *answer_length, uint8_t wi) {
+  const uint8_t header[5] = {command[0], command[1], command[2], command[3], length > 4 ? command[4] : 0};
+  if ((header[1] & 0xf0u) == 0x60u || (header[1] & 0xf0u) == 0x90u) return CARD_PROTOCOL; /* would be taken for SW1 (10.3.2) */
+  s_wt = (uint64_t)wi * 960u * fidi_etu_ns((uint8_t)((g_card.fidi & 0xf0u) | 1u)) / 1000u;
+  patience_begin(PATIENCE_US);
+  tpdu_t t = {0};
+  if (length > 5) {
+    t.out = command + 5;
+    t.out_length = header[4];
+  } else if (length == 5) {
+    t.in = answer;
+    t.in_length = t.room = header[4] ? header[4] : 256;
+  }
+  if (t.room + 2u > capacity) return CARD_TOO_LONG;
+  const card_result_t result = exchange_tpdu(header, &t);
+  if (result == CARD_PROCEDURE) card_give_up(); /* as t0_exchange() */
+  if (result != CARD_OK) return result;
+  const size_t got = t.out_length > 0 ? 0 : t.moved;
+  answer[got] = (uint8_t)(t.sw >> 8);
+  answer[got + 1] = (uint8_t)t.sw;
+  *answer_length = got + 2;
+  return CARD_OK;
+}

@@ -9,6 +9,10 @@
 void link_reset(void);
 /* Bytes as they came; keeps what is not yet a frame. While a command runs only session frames, services and busy answers are produced. */
 void link_receive(const uint8_t *bytes, size_t length);
+/* One byte of a port that speaks another framing now: nothing but a hello in a version of ours is looked for. True when it ended one;
+ * link_take_hello() begins its session. */
+bool link_listen(uint8_t byte);
+void link_take_hello(void);
 /* A whole message is in g_message for ccid_run(FACE_LINK, *length). True once per message; link_answer() must follow. */
 bool link_message_ready(size_t *length);
 /* The answer stands in g_message (length bytes) and stays there until acknowledged. */

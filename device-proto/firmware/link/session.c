@@ -115,6 +115,23 @@ void link_receive(const uint8_t *bytes, size_t length) {
   }
 }
 
+static uint8_t s_hello[sizeof(wire_link_hello_t)];
+
+bool link_listen(uint8_t byte) {
+  frame_t frame;
+  if (!frame_push(&s_receiver, byte, &frame)) return false;
+  const bool hello = frame.header.kind == LINK_HELLO && frame.header.tag == 0 && frame.length >= sizeof s_hello &&
+                     frame.payload[0] <= LINK_LIMIT_VERSION && frame.payload[1] >= LINK_LIMIT_VERSION;
+  for (size_t i = 0; hello && i < sizeof s_hello; i++) s_hello[i] = frame.payload[i];
+  secret_wipe(s_receiver.bytes, s_receiver.ended);
+  return hello;
+}
+
+void link_take_hello(void) {
+  const frame_t frame = {.header = {.kind = LINK_HELLO}, .payload = s_hello, .length = sizeof s_hello};
+  on_hello(&frame, hal_now_us());
+}
+
 bool link_message_ready(size_t *length) {
   *length = g_link.ready;
   if (g_link.ready == 0) return false;

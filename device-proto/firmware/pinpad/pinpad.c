@@ -17,6 +17,9 @@
 #define STACK_BELOW 4096u
 
 secret_t g_secret;
+static bool s_silent; /* only what the host's own commands showed is known of the tries left */
+
+void pinpad_ask_tries(bool ask) { s_silent = !ask; }
 
 void pinpad_wipe(void) {
   hal_lamp(false);
@@ -93,7 +96,7 @@ static ending_t __attribute__((noinline)) dialog(const pin_template_t *t, unsign
   const bool current = !t->modify || t->ask_current;
 
   /* JPKI's counter is read with a case-1 VERIFY, which costs no try; other cards might count it. */
-  if (current && p.secret != SECRET_UNKNOWN) {
+  if (current && p.secret != SECRET_UNKNOWN && !s_silent) {
     const uint8_t ask[4] = {0x00, 0x20, 0x00, t->apdu[3]};
     for (size_t i = 0; i < sizeof ask; i++) g_secret.apdu[i] = ask[i];
     const card_result_t how = send(sizeof ask, sw);

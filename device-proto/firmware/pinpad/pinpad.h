@@ -17,6 +17,8 @@ typedef enum {
 
 /* PC_to_RDR_Secure, abPINOperation 0 (verify) and 1 (modify): `block` = abData as received (bPINOperation first), `length` its length. */
 pin_outcome_t pinpad_run(const uint8_t *block, size_t length, uint8_t *answer, size_t capacity, size_t *answer_length, size_t *bad_offset, card_result_t *card);
+/* May the reader ask the card itself for the tries that are left? True but for pinpad/tpdu.c. */
+void pinpad_ask_tries(bool ask);
 /* Wipes everything, whatever state it is in. Also called by HardFault and before every reset. */
 void pinpad_wipe(void);
 #endif

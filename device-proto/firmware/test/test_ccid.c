@@ -1,5 +1,5 @@
 /* CCID messages through the real loop: app/, ccid/ and the USB pipe, with a card, a pad and a guard that do as told.
- * sources: app/main.c app/link_port.c ccid/ccid.c ccid/slot.c ccid/usb_pipe.c hal/host/host.c */
+ * sources: app/main.c app/link_port.c ccid/ccid.c ccid/slot.c ccid/usb_pipe.c hal/host/host.c test/fakes/no_pcscd.c */
 #include <stdlib.h>
 #include "ccid/ccid.h"
 #include "front/front.h"
@@ -87,6 +87,11 @@ static bool s_link_ready;
 static size_t s_link_length;
 static unsigned s_link_extensions;
 void link_reset(void) {}
+bool link_listen(uint8_t byte) {
+  (void)byte;
+  return false;
+}
+void link_take_hello(void) {}
 void link_receive(const uint8_t *bytes, size_t length) {
   (void)bytes;
   (void)length;
