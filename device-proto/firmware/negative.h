@@ -41,6 +41,9 @@
  *   NEGATIVE_PCSCD_LATE_ANSWER       pcscd/pcscd.c              an answer is sent although its host has given up and asked something else
  *   NEGATIVE_PCSCD_STRAY_BYTE        pcscd/pcscd.c              one byte outside of frames, before the answer
  *   NEGATIVE_TPDU_PROLOGUE           pinpad/tpdu.c              the pad takes a block out of turn, or in the middle of a chain
+ *   NEGATIVE_OUT_BUFFER_STAYS        hal/rp2040/usb_endpoint.c  what a host sent stays in the controller's memory, a secret typed there included
+ *   NEGATIVE_NO_FAULT_WIPE           hal/rp2040/reset.c         a fault resets the chip with RAM as it is
+ *   NEGATIVE_NO_LOADER_WIPE          boot/loader_start.S        the loader goes on with what RAM holds after a watchdog's or the RUN pin's reset
  *   NEGATIVE_BOOT2_CRC               tools/dev/firmware.mjs     one bit of boot2's check is wrong
  */
 #ifndef NEGATIVE_H

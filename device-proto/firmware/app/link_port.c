@@ -93,8 +93,11 @@ static void receive(void) {
   uint8_t bytes[PACKET] __attribute__((aligned(4)));
   for (size_t taken = 0; taken < TURN; taken += PACKET) {
     bool got;
-    bytes_from(PORT_CDC, bytes, hal_bulk_out(HAL_FACE_CDC, bytes, &got));
-    bytes_from(PORT_UART, bytes, hal_uart_read(bytes, sizeof bytes));
+    for (port_t port = PORT_CDC; port <= PORT_UART; port++) {
+      const size_t length = port == PORT_CDC ? hal_bulk_out(HAL_FACE_CDC, bytes, &got) : hal_uart_read(bytes, sizeof bytes);
+      bytes_from(port, bytes, length);
+      secret_wipe(bytes, length); /* they may have been part of a secret that the host typed */
+    }
   }
 }
 

@@ -16,12 +16,14 @@
   .thumb_func
 loader_reset:
   cpsid i                   @ nothing is enabled; a bootrom that left something pending must not find our empty table
+#ifndef NEGATIVE_NO_LOADER_WIPE
   ldr  r0, =0x20000000
   ldr  r1, =0x2003fe00
   bl   wipe
   ldr  r0, =0x20040000
   ldr  r1, =0x20042000
   bl   wipe
+#endif
   bl   loader_main          @ returns the image's vector table, or 0
   cmp  r0, #0
   beq  loader_stop

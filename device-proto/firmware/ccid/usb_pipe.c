@@ -230,6 +230,7 @@ void usb_pipe_step(void) {
     if (!got) break;
     s_since = hal_now_us();
     receive(packet, length);
+    secret_wipe(packet, length); /* it may have been part of a secret that the host typed */
   }
   deadlines();
   aborts();

@@ -23,3 +23,41 @@ test("the released image boots from reset, draws, and enumerates as the product 
   expect(board.state).toBe("running");
   board.close();
 });
+
+test("a HardFault resets through its handler, a locked-up CPU through the watchdog, a short power cut keeps SRAM", async () => {
+  const board = await VirtualBoard.boot({ ...(await releasedFirmware()), pace: "free", watchdog: "reset" });
+  const starts: string[] = [];
+  board.on((event) => {
+    if (event.type === "state" && event.state === "rom") starts.push(event.cause);
+  });
+  const enumerated = async (): Promise<void> => {
+    const { configuration } = await board.usb.attach();
+    expect(configuration).toBeDefined();
+  };
+  await enumerated();
+  board.engine.hardFault();
+  await board.run(1000);
+  expect(starts).toEqual(["forced"]);
+
+  board.engine.lockUp();
+  const { PC: stuck } = board.engine.chip.core;
+  await board.run(1000);
+  expect(board.engine.chip.core.PC).toBe(stuck);
+  // Locked up is part of a snapshot.
+  board.restore(board.snapshot());
+  await board.run(4000);
+  expect(starts).toEqual(["forced", "watchdog"]);
+
+  // The application's first word in SRAM, before the loader has had time to copy it again.
+  const first = (): number => board.engine.chip.ram32[0x100 >> 2]!;
+  const before = first();
+  board.powerOff();
+  board.powerOn({ keepRam: true });
+  expect(first()).toBe(before);
+  board.powerOff();
+  board.powerOn();
+  expect(first()).not.toBe(before);
+  await enumerated();
+  expect(board.state).toBe("running");
+  board.close();
+});

@@ -206,8 +206,9 @@ export class VirtualBoard {
     this.usb.detach();
     this.engine.powerOff();
   }
-  powerOn(): void {
-    this.engine.powerOn();
+  /** `keepRam`: the cut was too short for SRAM to forget. */
+  powerOn(options: { readonly keepRam?: boolean } = {}): void {
+    this.engine.powerOn(options);
   }
   /** Ends the board: whoever waits gets an error. */
   close(): void {

@@ -24,6 +24,7 @@ const XIP_SIZE = 0x01000000;
 const STACK_BOTTOM = ramMap.stackTop - ramMap.stackSize;
 const WFI = 0xbf30;
 const EVENT_ROM_DONE = 0;
+const HARD_FAULT = 3;
 
 /** Why the chip starts. */
 export type ResetCause = "power" | "run-pin" | "watchdog" | "forced";
@@ -79,6 +80,7 @@ export class Engine implements ModelHost, Driven, Model {
   #state: BoardState = "off";
   #random: number;
   #halted = false;
+  #lockedUp = false;
   /** Board time at which the running stretch of instructions ends: the next event, the end of the run, or at once. */
   #horizon = Infinity;
   #extraCycles = 0;
@@ -179,7 +181,7 @@ export class Engine implements ModelHost, Driven, Model {
   }
   /** True when nothing will ever happen again without help from outside. */
   get idleForEver(): boolean {
-    return this.#queue.nextAt === Infinity && (this.#state !== "running" || this.#core.waiting);
+    return this.#queue.nextAt === Infinity && (this.#state !== "running" || this.#core.waiting || this.#lockedUp);
   }
   halt(): void {
     this.#halted = true;
@@ -198,11 +200,11 @@ export class Engine implements ModelHost, Driven, Model {
         queue.deliver();
         steps--;
       } else if (this.nowNs >= untilNs) return true;
-      else if (this.#state === "running" && !core.waiting) {
+      else if (this.#state === "running" && !core.waiting && !this.#lockedUp) {
         this.#horizon = Math.min(queue.nextAt, untilNs);
         steps = this.#execute(core, steps);
         if (core.waiting) this.#fellAsleep(core);
-      } else if (this.#state === "running" && wakes(core)) {
+      } else if (this.#state === "running" && !this.#lockedUp && wakes(core)) {
         core.waiting = false;
         core.interruptsUpdated = true;
         this.#align();
@@ -258,11 +260,29 @@ export class Engine implements ModelHost, Driven, Model {
   }
 
   /* ---- power and reset ---- */
-  /** Power comes on. RAM holds what the seed says: firmware must not count on zeros. */
-  powerOn(): void {
-    for (let index = 0; index < this.chip.ram32.length; index++) this.chip.ram32[index] = this.random();
-    this.chip.usbDPRAM.fill(0);
+  /**
+   * Power comes on. RAM holds what the seed says: firmware must not count on zeros; with `keepRam` what it held before, as after a cut too
+   * short for the cells to forget.
+   */
+  powerOn(options: { readonly keepRam?: boolean } = {}): void {
+    if (!options.keepRam) {
+      for (let index = 0; index < this.chip.ram32.length; index++) this.chip.ram32[index] = this.random();
+      this.chip.usbDPRAM.fill(0);
+    }
     this.#restart("power");
+  }
+  /** The CPU takes a HardFault before its next instruction, whatever it does now: a particle, a glitch, a bug nobody has met yet. */
+  hardFault(): void {
+    const core = this.#core;
+    if (this.#state !== "running") return;
+    if (core.IPSR === 2 || core.IPSR === 3) return this.lockUp();
+    core.waiting = false;
+    core.exceptionEntry(HARD_FAULT);
+  }
+  /** The CPU locks up (ARMv6-M ARM §B1.5.15): it fetches nothing more until a reset, which only the watchdog can bring. */
+  lockUp(): void {
+    this.#lockedUp = this.#state === "running";
+    this.halt();
   }
   /** Power fails now: what the flash was writing is torn, all other state is lost. */
   powerOff(): void {
@@ -316,6 +336,7 @@ export class Engine implements ModelHost, Driven, Model {
     core.registers.fill(0);
     core.SP = ramMap.stackTop;
     this.#lines.level = 0;
+    this.#lockedUp = false;
     for (const model of this.#models) model.reset(cold);
     this.watchdog.setReason(cause === "watchdog" ? 1 : cause === "forced" ? 2 : 0);
     this.#state = "rom";
@@ -338,14 +359,14 @@ export class Engine implements ModelHost, Driven, Model {
     const models: Record<string, unknown> = {};
     for (const model of this.#models) models[model.name] = model.save();
     return {
-      nowNs: this.nowNs, state: this.#state, random: this.#random, lines: this.#lines.level, core: { ...saveCore(this.#core), gridNs: this.#gridNs },
+      nowNs: this.nowNs, state: this.#state, random: this.#random, lines: this.#lines.level, core: { ...saveCore(this.#core), gridNs: this.#gridNs, lockedUp: this.#lockedUp },
       ram: this.chip.sram.slice(), dpram: this.chip.usbDPRAM.slice(), events: this.#queue.save(), models,
     }; // prettier-ignore
   }
   load(saved: unknown): void {
     const snapshot = saved as EngineSnapshot;
     this.#queue.clear();
-    const { gridNs, ...core } = snapshot.core;
+    const { gridNs, lockedUp, ...core } = snapshot.core;
     // What models derive from their state may depend on the time.
     this.nowNs = snapshot.nowNs;
     for (const model of this.#models) {
@@ -361,6 +382,7 @@ export class Engine implements ModelHost, Driven, Model {
     this.clkSysHz = this.clocks.sysHz;
     this.clkSysNs = 1e9 / this.clkSysHz;
     this.#gridNs = gridNs as number;
+    this.#lockedUp = lockedUp as boolean;
     this.chip.clkSys = this.clkSysHz;
     this.#queue.load(snapshot.events);
   }

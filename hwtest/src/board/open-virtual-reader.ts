@@ -34,6 +34,8 @@ export interface VirtualReaderOptions {
   /** A flash from an earlier run. */
   readonly flash?: Uint8Array;
   readonly seed?: number;
+  /** `reset`: a watchdog that expires resets the chip; default `violation`. */
+  readonly watchdog?: "reset" | "violation";
   /**
    * The person's fingers: secrets by key of the card (default: the standard card's), or false: nobody is there. They type when the
    * lamp goes on and press OK for consent.
@@ -66,6 +68,7 @@ export async function openVirtualReader(options: VirtualReaderOptions): Promise<
     ...(options.flash ? { flash: options.flash } : {}),
     ...(options.keypad ? { keypad: options.keypad } : {}),
     ...(options.seed === undefined ? {} : { seed: options.seed }),
+    ...(options.watchdog ? { watchdog: options.watchdog } : {}),
   });
   let asked: () => number | undefined = () => undefined;
   const secrets = options.fingers === false ? undefined : { auth: material.authPin, sign: material.signPassword, ...options.fingers };

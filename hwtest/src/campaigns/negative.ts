@@ -3,6 +3,7 @@ import { openJpki } from "@inkan/sdk/jpki";
 import { BoardViolation } from "../board/violation.js";
 import { openVirtualReader, type VirtualReader } from "../board/open-virtual-reader.js";
 import { differences, observeSecret } from "./secrecy.js";
+import type { SecretSession } from "./secret-session.js";
 
 /** What is done with an image so that its fault shows. */
 export type Scene = "boot" | "idle" | "replug" | "card" | "pull" | "two-keys" | "secret";
@@ -56,6 +57,9 @@ export const negativeCases: readonly NegativeCase[] = [
   { name: "NO_WIPE", scene: "secret", caughtBy: "secrecy" },
   { name: "KEY_STAYS", scene: "secret", caughtBy: "secrecy" },
   { name: "LINE_NOT_WIPED", scene: "secret", caughtBy: "secrecy" },
+  { name: "OUT_BUFFER_STAYS", scene: "secret", caughtBy: "secrecy" },
+  { name: "NO_FAULT_WIPE", scene: "secret", caughtBy: "secrecy" },
+  { name: "NO_LOADER_WIPE", scene: "secret", caughtBy: "secrecy" },
   { name: "DIGITS_DRAWN", scene: "secret", caughtBy: "secrecy" },
 ];
 
@@ -143,8 +147,17 @@ async function pressTwo(bench: VirtualReader, reader: Reader): Promise<void> {
 
 /** Every end but the slow one, until one tells the two secrets apart. */
 async function playSecret(image: Uint8Array, bootCode: Uint8Array): Promise<string> {
-  for (const fate of ["accepted", "aborted", "cancelled", "card-pulled"] as const) {
-    const session = { fate, seed: 3, image, boot: bootCode };
+  const ends: readonly Pick<SecretSession, "fate" | "kind">[] = [
+    { fate: "accepted" },
+    { fate: "aborted" },
+    { fate: "cancelled" },
+    { fate: "card-pulled" },
+    { fate: "hard-fault" },
+    { fate: "watchdog" },
+    { fate: "accepted", kind: "host" },
+  ];
+  for (const end of ends) {
+    const session = { ...end, seed: 3, image, boot: bootCode };
     const [first, second] = [await observeSecret({ ...session, secret: PAIR[0] }), await observeSecret({ ...session, secret: PAIR[1] })];
     if (differences(first, second).length > 0) return "secrecy";
   }

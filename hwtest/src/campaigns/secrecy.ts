@@ -1,29 +1,14 @@
 import { createHash } from "node:crypto";
-import { Reader, isInkanError } from "@inkan/sdk";
-import { openJpki } from "@inkan/sdk/jpki";
 import { JpkiTestCard } from "@inkan/sdk/testing";
 import { TraceRecorder } from "@inkan/sdk/trace";
 import { standardMaterial } from "../authority/index.js";
-import { keysFor } from "../board/fingers.js";
 import { openVirtualReader, type VirtualReader } from "../board/open-virtual-reader.js";
 import { T1Card } from "../cards/index.js";
+import { randomSecret, sameShape } from "./secret-pair.js";
+import { converse, deadly, type Fate, OLD_PASSWORD, person, type SecretSession } from "./secret-session.js";
 
-/** How a session with a secret can end. */
-export const fates = ["accepted", "wrong", "cancelled", "timed-out", "card-pulled", "unplugged", "aborted"] as const;
-/** One of {@link fates}. */
-export type Fate = (typeof fates)[number];
-
-/** One session to watch. */
-export interface SecretSession {
-  readonly fate: Fate;
-  /** What the person types. */
-  readonly secret: string;
-  readonly seed: number;
-  readonly face?: "usb" | "link";
-  /** Another image in place of the released one: the negative controls. */
-  readonly image?: Uint8Array;
-  readonly boot?: Uint8Array;
-}
+/** Pairs of host-typed secrets that must all differ before it is no chance: one frame in 60 has a zero in its CRC. */
+const HOST_PAIRS = 4;
 
 /** Everything that left the reader, or stayed in it. Two sessions with different secrets must give the same. */
 export interface Observation {
@@ -35,29 +20,30 @@ export interface Observation {
   readonly endNs: number;
   /** What a bystander sees: each picture of the display with the chooser's cell masked, with its time. */
   readonly screens: readonly string[];
-  /** RAM at the moment the host has the answer: by then everything is wiped. Empty where the host knows before the reader does. */
-  readonly ramAtAnswer: Uint8Array;
+  /**
+   * RAM at named moments: when the host has the answer (by then everything is wiped), when a HardFault's handler has let the chip reset, when
+   * the loader has wiped and before it does anything else, at the end.
+   */
+  readonly ram: Readonly<Record<string, Uint8Array>>;
   readonly flash: string;
-  readonly ram: Uint8Array;
   readonly dpram: Uint8Array;
   /** State of every chip and board model but the card, leaf by leaf: path → value. */
   readonly models: Readonly<Record<string, string>>;
 }
 
-const LOOK_MS = 250;
-
 /** Runs one session from power-on to a second after its end, and returns all that can be seen of it. */
 export async function observeSecret(session: SecretSession): Promise<Observation> {
   const material = standardMaterial();
-  const card = new T1Card(
-    JpkiTestCard.standard({ ...material, signPassword: session.fate === "wrong" ? differing(session.secret) : session.secret }),
-  );
+  const { fate, kind = "verify", secret } = session;
+  const held = kind === "modify" ? OLD_PASSWORD : fate === "wrong" ? differing(secret) : secret;
+  const card = new T1Card(JpkiTestCard.standard({ ...material, signPassword: held }));
   const bench = await openVirtualReader({
     pace: "free",
     card,
     fingers: false,
     seed: session.seed,
     face: session.face ?? "usb",
+    watchdog: fate === "watchdog" ? "reset" : "violation",
     ...(session.image ? { image: session.image } : {}),
     ...(session.boot ? { boot: session.boot } : {}),
   });
@@ -65,14 +51,23 @@ export async function observeSecret(session: SecretSession): Promise<Observation
     const wire = tap(bench);
     const trace = new TraceRecorder();
     const abort = new AbortController();
-    const typing = person(bench, session, abort);
+    const ram = moments(bench, fate);
+    const acting = person(bench, session, abort);
     const screens = watch(bench);
-    const { outcome, ramAtAnswer } = await converse(bench, trace, abort.signal, session.fate !== "unplugged");
-    await typing();
+    // Where the host hears of the end before the reader does, the reader has not wiped yet: its end is looked at instead.
+    const known = !["unplugged", "link-broken", "suspended", "usb-reset", ...deadly].includes(fate);
+    const outcome = await converse(bench, session, trace, abort.signal, {
+      sending: acting.sending,
+      answered: () => {
+        if (known) ram["the host has the answer"] = bench.board.engine.save().ram;
+      },
+    });
+    await acting.done();
     // Long enough for every screen to fall back and every buffer to be used again as it would be.
     await bench.board.run(1000);
     const { engine } = bench.board;
     const state = engine.save();
+    ram["the end"] = state.ram;
     const models: Record<string, string> = {};
     for (const [name, model] of Object.entries(state.models)) if (name !== card.name) leaves(model, name, models);
     return {
@@ -81,15 +76,36 @@ export async function observeSecret(session: SecretSession): Promise<Observation
       outcome,
       endNs: bench.board.nowNs,
       screens,
-      ramAtAnswer,
+      ram,
       flash: createHash("sha256").update(bench.board.flashImage).digest("hex"),
-      ram: state.ram,
       dpram: state.dpram,
       models,
     };
   } finally {
     await bench.close();
   }
+}
+
+/** Takes pictures of RAM where a reader that dies must have wiped it. */
+function moments(bench: VirtualReader, fate: Fate): Record<string, Uint8Array> {
+  const { engine } = bench.board;
+  const ram: Record<string, Uint8Array> = {};
+  if (!deadly.includes(fate)) return ram;
+  let dead = false;
+  let loading = false;
+  bench.board.on((event) => {
+    if (event.type !== "state") return;
+    // Its handler has wiped before it lets go; who only loses power or its CPU cannot.
+    if (event.state === "rom" && fate === "hard-fault") ram["the chip resets"] = engine.chip.sram.slice();
+    if (event.state === "rom") dead = true;
+    else loading = dead && event.state === "running";
+  });
+  // The clocks are the first thing the loader touches after its wipe.
+  engine.listenClocks(() => {
+    if (loading) ram["the loader goes on"] = engine.chip.sram.slice();
+    loading = false;
+  });
+  return ram;
 }
 
 /** What differs between two observations, in words: empty = nothing. */
@@ -103,25 +119,41 @@ export function differences(a: Observation, b: Observation): string[] {
   const pictures = firstDifference(a.screens, b.screens);
   if (pictures) found.push(`the display: ${pictures}`);
   if (a.flash !== b.flash) found.push("flash");
-  for (const [name, x, y] of [
-    ["RAM", a.ram, b.ram],
-    ["RAM when the host had the answer,", a.ramAtAnswer, b.ramAtAnswer],
-    ["DPRAM", a.dpram, b.dpram],
-  ] as const) {
-    const at = x.findIndex((byte, index) => byte !== y[index]);
-    if (at >= 0) found.push(`${name} at 0x${((name === "DPRAM" ? 0x50100000 : 0x20000000) + at).toString(16)}`);
+  const places: [string, number, Uint8Array, Uint8Array | undefined][] = [["DPRAM", 0x50100000, a.dpram, b.dpram]];
+  for (const moment of new Set([...Object.keys(a.ram), ...Object.keys(b.ram)]))
+    places.push([`RAM when ${moment},`, 0x20000000, a.ram[moment] ?? new Uint8Array(0), b.ram[moment]]);
+  for (const [name, base, x, y] of places) {
+    const at = x.length === y?.length ? x.findIndex((byte, index) => byte !== y[index]) : 0;
+    if (at >= 0) found.push(`${name} at 0x${(base + at).toString(16)}`);
   }
   for (const path of new Set([...Object.keys(a.models), ...Object.keys(b.models)]))
     if (a.models[path] !== b.models[path]) found.push(`${path}: ${short(a.models[path])} / ${short(b.models[path])}`);
   return found;
 }
 
+/**
+ * Runs a session with two random secrets of one shape; what tells them apart, empty = nothing. What a host typed it sends itself, and a frame
+ * takes a little longer when its CRC has a zero byte (COBS): a difference of such a pair is chance when another pair shows none.
+ */
+export async function compareSecrets(
+  session: Omit<SecretSession, "secret">,
+  random: (below: number) => number,
+  length: number,
+): Promise<{ readonly secret: string; readonly first: Observation; readonly found: readonly string[] }> {
+  for (let pair = 1; ; pair++) {
+    const secret = randomSecret(random, length);
+    const other = sameShape(random, secret);
+    const first = await observeSecret({ ...session, secret });
+    const found = differences(first, await observeSecret({ ...session, secret: other }));
+    if (found.length === 0 || session.kind !== "host" || pair === HOST_PAIRS) return { secret, first, found };
+  }
+}
+
 /** Where a secret stands in what was observed, in any encoding a careless program would leave: empty = nowhere. */
 export function findSecret(secret: string, observation: Observation): string[] {
   const text = Buffer.from(secret, "ascii");
   const places: Record<string, Buffer> = {
-    RAM: Buffer.from(observation.ram),
-    "RAM when the host had the answer": Buffer.from(observation.ramAtAnswer),
+    ...Object.fromEntries(Object.entries(observation.ram).map(([moment, ram]) => [`RAM when ${moment}`, Buffer.from(ram)])),
     DPRAM: Buffer.from(observation.dpram),
     wire: Buffer.from(observation.wire.map((line) => line.split(" ").at(-1)!).join(""), "hex"),
   };
@@ -150,54 +182,6 @@ export function findSecret(secret: string, observation: Observation): string[] {
         if (content.toLowerCase().includes(needle.toLowerCase())) found.push(`${encoding} as ${form} in ${place}`);
   }
   return found;
-}
-
-/** The host's side: what any program would do. Returns how it ended, in one word. */
-async function converse(
-  bench: VirtualReader,
-  trace: TraceRecorder,
-  signal: AbortSignal,
-  look: boolean,
-): Promise<{ outcome: string; ramAtAnswer: Uint8Array }> {
-  const reader = await Reader.open(await bench.transport(), { clock: bench.clock, trace });
-  try {
-    const connected = await reader.connect({});
-    const jpki = await openJpki(connected);
-    const outcome = await jpki.verify("sign", { on: "pad" }, { signal }).then(
-      () => "verified",
-      (error: unknown) => (isInkanError(error) ? `${error.code} ${error.secretTriesLeft ?? ""}` : String(error)),
-    );
-    return { outcome, ramAtAnswer: look ? bench.board.engine.save().ram : new Uint8Array() };
-  } finally {
-    await reader.close();
-  }
-}
-
-/** The person: types when the lamp goes on, then lets the session end as its fate says. Returns a wait for the last key to be up. */
-function person(bench: VirtualReader, { fate, secret }: SecretSession, abort: AbortController): () => Promise<void> {
-  const { board } = bench;
-  let act: Promise<void> = Promise.resolve();
-  let begun = false;
-  const release = board.on((event) => {
-    if (event.type !== "lamp" || !event.lit || begun) return;
-    begun = true;
-    act = (async () => {
-      await board.engine.pump.sleep(LOOK_MS);
-      const keys = keysFor(secret);
-      const typed = fate === "accepted" || fate === "wrong" ? keys : keys.slice(0, -1);
-      await board.type(typed);
-      if (fate === "cancelled") await board.type(["cancel"]);
-      else if (fate === "card-pulled") board.slot.remove();
-      else if (fate === "unplugged") board.usb.detach();
-      else if (fate === "aborted") abort.abort();
-    })();
-    // Awaited after the conversation; until then its failure is nobody's surprise.
-    act.catch(() => undefined);
-  });
-  return async () => {
-    release();
-    await act;
-  };
 }
 
 /** Looks at the display: each different picture, masked, with the time it appeared. */

@@ -48,6 +48,7 @@ void delay_us(uint32_t us);
 /* gpio.c */
 void gpio_start(void);
 /* one file each */
+void line_wipe_at_start(void);
 void card_contacts_start(void);
 void card_presence_irq(void);
 void keypad_start(void);

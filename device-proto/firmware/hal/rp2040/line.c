@@ -185,6 +185,26 @@ void irq_pio0_0(void) {
   event_raise();
 }
 
+/* ---- at start ------------------------------------------------------------------------------------------------------------------------ */
+
+static void cells_wipe(void) {
+#ifndef NEGATIVE_LINE_NOT_WIPED
+  for (uint32_t i = 0; i < 4; i++) PIO_TXF0 = 0;
+  force(CARD_PIO_DO_OSR_NULL);
+  force(CARD_PIO_DO_ISR_NULL);
+  force(CARD_PIO_DO_X0);
+#endif
+}
+
+/* A reset empties the FIFOs, but not their cells: a life that ended in the middle of a command left its last characters there. The pad is not the
+ * machine's yet, so that nothing of this shows on the line. */
+void line_wipe_at_start(void) {
+  unreset(RESET_PIO0);
+  fifos_clear();
+  cells_wipe();
+  fifos_clear();
+}
+
 /* ---- hal.h --------------------------------------------------------------------------------------------------------------------------- */
 
 static void patch(uint32_t at, uint32_t word) { PIO_INSTR_MEM(at) = word; }
@@ -331,10 +351,7 @@ void hal_line_wipe(void) {
     machine_stop();
     fifos_clear();
 #ifndef NEGATIVE_LINE_NOT_WIPED
-    for (uint32_t i = 0; i < 4; i++) PIO_TXF0 = 0;
-    force(CARD_PIO_DO_OSR_NULL);
-    force(CARD_PIO_DO_ISR_NULL);
-    force(CARD_PIO_DO_X0);
+    cells_wipe();
 #endif
     listen();
   }

@@ -6,6 +6,8 @@
 #define NOINIT_MAGIC 0x4e6f496eu
 #define WATCHDOG_US 4000000u
 
+extern uint32_t __bss_start[], __bss_end[], __message_start[], __message_end[], __stack_bottom[], __stack_top[];
+
 /* Kept over resets, lost with power. Holds no secret: program counters and counts only. */
 static struct {
   uint32_t magic, check;
@@ -38,10 +40,24 @@ void hal_watchdog(void) {
 
 uint32_t hal_boot_count(void) { return s_kept.boot_count; }
 
+/* SRAM and the line's FIFO keep their contents over a reset, and BOOTSEL held down then comes before our loader: so nothing but the image and the
+ * no-init block outlives this. Inlined, for it overwrites the stack below its caller, and what lies above belongs to nobody any more. */
+__attribute__((always_inline)) static inline void wipe_all(void) {
+#ifndef NEGATIVE_NO_FAULT_WIPE
+  pinpad_wipe();
+  hal_line_wipe();
+  uint32_t *sp;
+  __asm volatile("mov %0, sp" : "=r"(sp));
+  for (volatile uint32_t *p = __bss_start; p < __bss_end; p++) *p = 0;
+  for (volatile uint32_t *p = __message_start; p < __message_end; p++) *p = 0;
+  for (volatile uint32_t *p = __stack_bottom; p < sp; p++) *p = 0;
+#endif
+}
+
 _Noreturn void hal_reset(void) {
   irq_off();
   hal_card_emergency_off();
-  pinpad_wipe();
+  wipe_all();
   for (;;) SET(WATCHDOG_CTRL) = WATCHDOG_CTRL_TRIGGER;
 }
 
@@ -54,5 +70,6 @@ __attribute__((used)) _Noreturn void fault_end(const uint32_t *frame) {
     s_kept.fault_lr = frame[5];
   }
   s_kept.fault_cause = cause;
+  /* The stack begins anew at its top: what was there, the frame included, is overwritten with the rest. */
   hal_reset();
 }

@@ -63,6 +63,7 @@ _Noreturn void app_reset(void) {
   reset_start();
   flash_start();
   gpio_start();
+  line_wipe_at_start();
   card_contacts_start();
   uart_start();
   buzzer_start();

@@ -130,6 +130,15 @@ void endpoint_frame_started(void) {
   }
 }
 
+/* What a host sent may hold a secret that was typed there: it is not left in the controller's memory. */
+static void out_buffer_wipe(const endpoint_t *e, uint8_t half) {
+#ifdef NEGATIVE_OUT_BUFFER_STAYS
+  (void)e, (void)half;
+#else
+  for (uint32_t at = 0; at < PACKET; at += 4) REG(USB_DPRAM + e->buffer + PACKET * half + at) = 0;
+#endif
+}
+
 void endpoints_close(void) {
   CLR(USB_INTE) = USB_INT_SOF;
   s_frame_seen = false;
@@ -139,6 +148,8 @@ void endpoints_close(void) {
     EP_CONTROL(e->index) = 0;
     e->first = e->armed = e->waiting = e->toggle = 0;
     e->selected = e->halted = false;
+    /* A packet that nobody took any more. */
+    for (uint8_t half = 0; half < e->halves && endpoint_is_out(e); half++) out_buffer_wipe(e, half);
   }
 }
 
@@ -248,6 +259,7 @@ size_t hal_bulk_out(uint8_t face, uint8_t packet[64], bool *got) {
     arm_all(e);
 #endif
     dpram_read(e->buffer + PACKET * half, packet, length);
+    out_buffer_wipe(e, half);
     arm_all(e);
   }
   irq_restore(primask);
