@@ -8,6 +8,9 @@
  *   NEGATIVE_AVAILABLE_AT_ONCE       hal/rp2040/usb_endpoint.c  AVAILABLE is written together with length and PID (4.1.2.5.1)
  *   NEGATIVE_EP0_NOT_CLAMPED         hal/rp2040/usb_control.c   an answer is as long as the descriptor, whatever wLength asked
  *   NEGATIVE_NO_STALL                hal/rp2040/usb_control.c   an unknown request is left unanswered instead of stalled
+ *   NEGATIVE_DESCRIPTOR_LIES         hal/rp2040/usb_control.c   dwMaxIFSD of the descriptor is one less (named by the Linux guest, like the next two)
+ *   NEGATIVE_INTERRUPT_SILENT        ccid/usb_pipe.c            the interrupt endpoint never speaks
+ *   NEGATIVE_STATUS_STALLED          hal/rp2040/usb_control.c   GET_STATUS of the device is stalled
  *   NEGATIVE_USED_IN_RESET           hal/rp2040/clocks.c        RESET_DONE is not waited for, and PWM is left in reset
  *   NEGATIVE_PIN_NOT_MUXED           hal/rp2040/display.c       the display's SDA keeps function "none"
  *   NEGATIVE_PAD_NO_INPUT            hal/rp2040/gpio.c          the keypad columns' input buffers stay off

@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { wrongImages } from "./usb-guest/checks.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const run = (args) => spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" });
@@ -13,7 +14,7 @@ if (built.status !== 0) {
   console.error(built.stdout);
   process.exit(1);
 }
-const { negativeCases, playNegative, shownByHostTests } = await import(
+const { negativeCases, playNegative, shownByGuest, shownByHostTests } = await import(
   new URL("../../hwtest/dist/src/campaigns/index.js", import.meta.url).href
 );
 const only = process.argv.slice(2);
@@ -31,8 +32,10 @@ const verdict = (holds, line) => {
 const rows = new Set(negativeCases.map(({ name }) => name));
 for (const [name, program] of Object.entries(shownByHostTests))
   verdict(existsSync(join(root, "device-proto/firmware/test", program)), `${name}: shown by ${program} in npm run test:firmware`);
+for (const name of shownByGuest) verdict(name in wrongImages, `${name}: shown by npm run test:usb`);
 for (const name of switches)
-  if (!rows.has(name) && !(name in shownByHostTests)) verdict(false, `${name} stands in negative.h and has no row`);
+  if (!rows.has(name) && !(name in shownByHostTests) && !shownByGuest.includes(name))
+    verdict(false, `${name} stands in negative.h and has no row`);
 for (const name of rows) if (!switches.includes(name)) verdict(false, `${name} has a row and does not stand in negative.h`);
 
 const folder = mkdtempSync(join(tmpdir(), "inkan-negative-"));

@@ -235,5 +235,9 @@ void usb_pipe_step(void) {
   deadlines();
   aborts();
   send();
+#ifdef NEGATIVE_INTERRUPT_SILENT
+  if (hal_interrupt_in_ready()) ccid_notify(FACE_USB, notice);
+#else
   if (hal_interrupt_in_ready() && ccid_notify(FACE_USB, notice)) hal_interrupt_in(notice, sizeof notice);
+#endif
 }

@@ -4,5 +4,5 @@ export { type CampaignFailure, type CampaignOptions, type CampaignResult, type C
 export { compareSecrets, differences, findSecret, type Observation, observeSecret } from "./secrecy.js";
 export { deadly, type Face, faces, type Fate, fates, type Kind, kinds, possible, type SecretSession, sudden } from "./secret-session.js";
 export { randomSecret, sameShape, seeded } from "./secret-pair.js";
-export { type NegativeCase, negativeCases, playNegative, shownByHostTests, type Scene } from "./negative.js";
+export { type NegativeCase, negativeCases, playNegative, shownByGuest, shownByHostTests, type Scene } from "./negative.js";
 export { playProduct, type ProductFinding } from "./products.js";

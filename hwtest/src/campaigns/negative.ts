@@ -69,6 +69,9 @@ export const negativeCases: readonly NegativeCase[] = [
  */
 export const shownByHostTests: Readonly<Record<string, string>> = { NO_SCRUB: "test_negative_scrub.c" };
 
+/** Switches that only a real host's drivers can name; `npm run test:usb` boots each and looks for the check that must fail. */
+export const shownByGuest: readonly string[] = ["DESCRIPTOR_LIES", "INTERRUPT_SILENT", "STATUS_STALLED"];
+
 /** Two secrets of one shape: see `sameShape`. Written out, so that a failure is the same everywhere. */
 const PAIR = ["AD10GJ", "TW01MP"] as const;
 

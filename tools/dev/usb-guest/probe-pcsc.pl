@@ -1,4 +1,5 @@
-# In the guest: pcscd and libccid power the card up, exchange APDUs, and see it go and come. Says "@ ok"/"@ no" lines, then "done".
+# In the guest, with the number of APDUs and of unpluggings: pcscd and libccid power the card up, exchange APDUs up to 64 KiB, see the card
+# and the reader go and come. Says "@ ok"/"@ no" lines, then "done".
 use strict;
 use warnings;
 use Chipcard::PCSC;
@@ -27,9 +28,16 @@ $atr =~ /^3b/ ? ok('power-on') : no_('power-on', "ATR $atr");
 sub apdu { my $answer = $card->Transmit([ map { hex } $_[0] =~ /../g ]); return $answer ? hex_($answer) : "error $Chipcard::PCSC::errno" }
 my $select = apdu('00a4040c0ad392f000260100000001');
 $select eq '9000' ? ok('apdu') : no_('apdu', $select);
+my ($count, $rounds) = @ARGV;
 my $bad = 0;
-for (1 .. 50) { $bad++ if apdu('00a4040c0ad392f000260100000001') ne '9000' }
-$bad == 0 ? ok('apdus') : no_('apdus', "$bad of 50 failed");
+for my $number (1 .. $count) {
+    # GET CHALLENGE of 1 to 256 octets between SELECTs: every length of an answer.
+    my $le = $number % 256;
+    my $answer = $number % 4 ? apdu(sprintf '00840000%02x', $le) : apdu('00a4040c0ad392f000260100000001');
+    my $length = $number % 4 ? 2 * (($le || 256) + 2) : 4;
+    $bad++ if length $answer != $length || $answer !~ /9000$/;
+}
+$bad == 0 && $count > 0 ? ok('apdus') : no_('apdus', "$bad of $count failed");
 my $unknown = apdu('00a4040c0500ff00ff00');
 $unknown =~ /^6a8[0-9a-f]$/ ? ok('apdu-refused') : no_('apdu-refused', $unknown);
 
@@ -50,6 +58,18 @@ eval {
 };
 $@ ? no_('pin-on-pad', $@) : ok('pin-on-pad');
 
+# The longest command there is with the longest answer: case 4E, Lc 65535, Le 65536. Another card is in the slot for it: it says all it hears.
+sub swap { my ($hand) = @_; $card->Disconnect($Chipcard::PCSC::SCARD_UNPOWER_CARD); hand('remove'); wait_for(20, sub { !present() }) or return 0; hand($hand); wait_for(20, sub { present() }) or return 0;
+    my $new = Chipcard::PCSC::Card->new($pcsc, $reader, $Chipcard::PCSC::SCARD_SHARE_SHARED) or return 0; $card = $new; 1 }
+if (swap('insert-echo')) {
+    my @data = map { ($_ * 7 + ($_ >> 8)) & 0xff } 0 .. 65534;
+    my $answer = $card->Transmit([ 0x00, 0xd6, 0, 0, 0, 0xff, 0xff, @data, 0, 0 ]);
+    my $length = $answer ? @$answer : 0;
+    my $same = $answer && $length == 65537 && join(',', @$answer) eq join(',', @data, 0x90, 0);
+    $same ? ok('apdu-64k') : no_('apdu-64k', "$length bytes; $Chipcard::PCSC::errno; " . hex_([ @{ $answer // [] }[0 .. 15] ]));
+} else { no_('apdu-64k', "no echo card: $Chipcard::PCSC::errno") }
+swap('insert') or no_('apdu-64k', "no standard card after it: $Chipcard::PCSC::errno");
+
 $card->Disconnect($Chipcard::PCSC::SCARD_LEAVE_CARD);
 sub present { my @states = ({ reader_name => $reader, current_state => 0 }); $pcsc->GetStatusChange(\@states, 0); ($states[0]{event_state} & $Chipcard::PCSC::SCARD_STATE_PRESENT) ? 1 : 0 }
 hand('remove');
@@ -59,4 +79,22 @@ my $back = wait_for(20, sub { present() });
 my $again = $back && Chipcard::PCSC::Card->new($pcsc, $reader, $Chipcard::PCSC::SCARD_SHARE_SHARED);
 if ($again) { $card = $again }
 $left && $again && apdu('00a4040c0ad392f000260100000001') eq '9000' ? ok('card-goes-and-comes') : no_('card-goes-and-comes', "left $left, back $back, $Chipcard::PCSC::errno");
+$card->Disconnect($Chipcard::PCSC::SCARD_LEAVE_CARD);
+
+# The cable: pcscd loses the reader and finds it again, and the card in it answers, every time.
+my ($round, $why) = (0, '');
+sub listed { my @now = $pcsc->ListReaders(); scalar grep { defined && $_ eq $reader } @now }
+while ($round < $rounds) {
+    hand('unplug');
+    wait_for(20, sub { !listed() }) or do { $why = 'still listed'; last };
+    hand('plug');
+    wait_for(60, sub { listed() }) or do { $why = 'not listed again'; last };
+    wait_for(20, sub { present() }) or do { $why = 'no card'; last };
+    $card = Chipcard::PCSC::Card->new($pcsc, $reader, $Chipcard::PCSC::SCARD_SHARE_SHARED) or do { $why = "connect: $Chipcard::PCSC::errno"; last };
+    my $answer = apdu('00a4040c0ad392f000260100000001');
+    $answer eq '9000' or do { $why = $answer; last };
+    $card->Disconnect($Chipcard::PCSC::SCARD_LEAVE_CARD);
+    $round++;
+}
+$round == $rounds && $rounds > 0 ? ok('replug') : no_('replug', "round $round: $why");
 print "done\n";

@@ -116,6 +116,13 @@ static bool get_descriptor(const setup_t *s) {
       return true;
     case DESCRIPTOR_CONFIGURATION:
       if (index != 0) return false;
+#ifdef NEGATIVE_DESCRIPTOR_LIES
+      static uint8_t s_lie[sizeof WIRE_CONFIGURATION_DESCRIPTOR];
+      for (size_t i = 0; i < sizeof s_lie; i++) s_lie[i] = WIRE_CONFIGURATION_DESCRIPTOR[i];
+      s_lie[9 + 9 + 28]--; /* behind the configuration's and the interface's head: byte 28 of the class descriptor */
+      answer(s_lie, sizeof s_lie, s);
+      return true;
+#endif
       answer(WIRE_CONFIGURATION_DESCRIPTOR, sizeof WIRE_CONFIGURATION_DESCRIPTOR, s);
       return true;
     case DESCRIPTOR_STRING:
@@ -137,6 +144,9 @@ static void configure(uint8_t configuration) {
 static bool device_request(const setup_t *s) {
   switch (s->bRequest) {
     case GET_STATUS:
+#ifdef NEGATIVE_STATUS_STALLED
+      return false;
+#endif
       s_small[0] = s_small[1] = 0; /* bus-powered, no remote wake-up */
       answer(s_small, 2, s);
       return true;
