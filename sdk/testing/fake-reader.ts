@@ -130,8 +130,9 @@ export class FakeReader implements Transport {
     return new FakeReader({ clock: this.#options.clock, ...own, ...options }, this);
   }
 
-  /** Puts a card in. */
+  /** Puts a card in, where one is in after pulling that out. */
   insert(card: FakeReaderCard): void {
+    if (this.#slot.card !== undefined) this.remove();
     this.#slot.card = card;
     for (const face of this.#faces) face.#notify(3);
   }
@@ -166,8 +167,11 @@ export class FakeReader implements Transport {
     if (command) this.commands.push(command);
     if (raw.name === "Abort" && raw.slot === 0 && raw.says === 0 && raw.data.length === 0) {
       const answers = this.#options.reflex?.(command!, () => politeAbort);
-      // a reflex of its own for an abort: given as it is
-      if (answers !== undefined && answers !== politeAbort) return this.#start(raw, answers);
+      if (answers !== undefined && answers !== politeAbort) {
+        // a reflex of its own: told as it is, what runs goes on, and the other half of the abort has gone the same way
+        this.#abortControl = undefined;
+        return void this.#play(answers, new AbortController().signal, () => undefined);
+      }
       this.#abortBulk = raw;
       return this.#aborts();
     }
@@ -272,16 +276,16 @@ export class FakeReader implements Transport {
     void this.#play(answers, cancel.signal);
   }
 
-  async #play(answers: FakeAnswers, signal: AbortSignal): Promise<void> {
+  async #play(answers: FakeAnswers, signal: AbortSignal, ended = () => this.#ended()): Promise<void> {
     try {
       await Promise.resolve();
       for (const [i, { afterMs, message }] of answers.entries()) {
         if (afterMs > 0) await this.#options.clock.sleep(afterMs, signal);
         if (signal.aborted) return;
-        if (i === answers.length - 1) this.#ended();
+        if (i === answers.length - 1) ended();
         this.onMessage?.(message);
       }
-      if (answers.length === 0 && !signal.aborted) this.#ended();
+      if (answers.length === 0 && !signal.aborted) ended();
     } catch {
       // aborted while it thought: whoever aborted has answered
     }

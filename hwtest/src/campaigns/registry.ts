@@ -8,6 +8,7 @@ export interface CampaignEntry {
 
 /** Every campaign: one row each, in the order of the alphabet. */
 export const campaigns: readonly CampaignEntry[] = [
+  { name: "interleavings", load: async () => (await import("./interleavings.js")).interleavings },
   { name: "pin-secrecy", load: async () => (await import("./pin-secrecy.js")).pinSecrecy },
 ];
 

@@ -29,6 +29,8 @@ export class Exchange {
   readonly #queue = new Queue();
   #state: ExchangeState = initialExchange;
   #caller: Caller | undefined;
+  /** Gives the turn to the next command. */
+  #free: (() => void) | undefined;
   #cancelTimer: (() => void) | undefined;
   #armedFor: number | undefined;
 
@@ -53,10 +55,13 @@ export class Exchange {
 
   /**
    * Runs one command and gives its answer, ok or failed. Rejects with an {@link InkanError} when there is none: aborted, deadline-passed,
-   * reader-unplugged, session-broken, outcome-unknown, protocol.
+   * reader-unplugged, session-broken, outcome-unknown, protocol. An abort or a deadline is told at once; what comes next waits until the
+   * reader has really stopped.
    */
   run(request: ExchangeRequest, signal?: AbortSignal): Promise<Answer> {
-    return this.#queue.run(() => this.#start(request, signal), signal);
+    return new Promise((resolve, reject) => {
+      this.#queue.run(() => this.#start(request, signal, { resolve, reject }), signal).catch(reject);
+    });
   }
 
   /** Settles what is in flight (by aborting it) and what is queued; the exchange itself goes on. */
@@ -65,29 +70,23 @@ export class Exchange {
     this.#step({ type: "abort", why: { code: "aborted", details: {} } });
   }
 
-  #start(request: ExchangeRequest, signal: AbortSignal | undefined): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(abortError(signal));
+  /** Resolves when the slot is free for the next command; `caller` may have been told before. */
+  #start(request: ExchangeRequest, signal: AbortSignal | undefined, caller: Caller): Promise<void> {
+    return new Promise((done) => {
       const onAbort = (): void => {
         const error = abortError(signal!);
         this.#step({ type: "abort", why: { code: error.code, details: error.details } });
       };
-      const settled = (): void => {
-        this.#caller = undefined;
+      this.#caller = caller;
+      this.#free = () => {
+        this.#free = this.#caller = undefined;
         signal?.removeEventListener("abort", onAbort);
-      };
-      this.#caller = {
-        resolve: (answer) => {
-          settled();
-          resolve(answer);
-        },
-        reject: (error) => {
-          settled();
-          reject(error);
-        },
+        done();
       };
       signal?.addEventListener("abort", onAbort, { once: true });
       this.#step({ type: "start", request });
+      // aborted between its turn and now
+      if (signal?.aborted) onAbort();
     });
   }
 
@@ -107,6 +106,7 @@ export class Exchange {
     const { state, outputs } = exchange(this.#state, input, this.#clock.now());
     this.#state = state;
     this.#arm();
+    if (state.at === "aborting" || state.at === "probing") this.#caller?.reject(errorOf(state.why));
     for (const output of outputs) {
       switch (output.type) {
         case "send":
@@ -121,6 +121,7 @@ export class Exchange {
             this.#onAnswer?.(output.answer);
             this.#caller?.resolve(output.answer);
           } else this.#caller?.reject(errorOf(output.failure));
+          this.#free?.();
           break;
         case "report":
           this.#recorder?.note(output.text);

@@ -337,6 +337,42 @@ describe("PIN pad", () => {
   });
 });
 
+describe("a reader that has gone deaf", () => {
+  test("an abort and a deadline are told at once; what comes next waits until the reader has stopped, or is given up", async () => {
+    let deaf = false;
+    const transport = fake({ card: card(() => ok, 1000), reflex: () => (deaf ? [] : undefined) });
+    const reader = await open(transport);
+    const connected = await clock.run(reader.connect());
+    deaf = true;
+    const began = clock.now();
+    expect(await codeOf(connected.transmit(unhex("00b00000"), { timeoutMs: 700 }))).toBe("deadline-passed");
+    expect(clock.now() - began).toBe(700);
+    const stop = new AbortController();
+    const queued = connected.transmit(unhex("00b00001"), { signal: stop.signal }).catch((error: InkanError) => error.code);
+    await clock.advance(100);
+    stop.abort();
+    expect(await queued).toBe("aborted");
+    expect(clock.now() - began).toBe(800);
+    deaf = false;
+    // the abort has no answer; a probe has, and then the next command's turn comes
+    const next = clock.run(connected.transmit(unhex("00b00002")));
+    expect((await next).sw).toBe(0x9000);
+    expect(clock.now() - began).toBeGreaterThan(10_000);
+    expect(transport.commands.filter(({ name }) => name === "XfrBlock").map(({ data }) => data[3])).toEqual([0, 2]);
+    await clock.run(reader.close());
+  });
+  test("a wait for a card ends at its deadline, whatever the reader does", async () => {
+    let deaf = false;
+    const reader = await open(fake({ reflex: () => (deaf ? [] : undefined) }));
+    deaf = true;
+    const began = clock.now();
+    expect(await codeOf(reader.connect({ waitForCard: true, timeoutMs: 900 }))).toBe("deadline-passed");
+    expect(clock.now() - began).toBe(900);
+    deaf = false;
+    await clock.run(reader.close());
+  });
+});
+
 describe("levels", () => {
   test("a small reader gets a long APDU in chained messages, and its chained answer is joined", async () => {
     const inside = card(() => ok);

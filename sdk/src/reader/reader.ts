@@ -230,10 +230,10 @@ export class Reader implements AsyncDisposable {
 
   async #waitForCard(until: number, signal: AbortSignal | undefined): Promise<void> {
     const every = this.#transport.notifies === false ? POLL_MS : POLL_BESIDE_NOTICES_MS;
-    while ((await this.slotStatus(signal ? { signal } : {})) === "absent") {
-      const rest = until - this.#clock.now();
-      if (rest <= 0) throw new InkanError("no-card");
-      await this.#newsOr(Math.min(every, rest), signal);
+    const rest = (): number => until - this.#clock.now();
+    while ((await this.slotStatus({ timeoutMs: Math.max(1, Math.min(STATUS_MS, rest())), ...(signal && { signal }) })) === "absent") {
+      if (rest() <= 0) throw new InkanError("no-card");
+      await this.#newsOr(Math.min(every, rest()), signal);
     }
   }
 
