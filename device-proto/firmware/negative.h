@@ -47,6 +47,7 @@
  *   NEGATIVE_OUT_BUFFER_STAYS        hal/rp2040/usb_endpoint.c  what a host sent stays in the controller's memory, a secret typed there included
  *   NEGATIVE_NO_FAULT_WIPE           hal/rp2040/reset.c         a fault resets the chip with RAM as it is
  *   NEGATIVE_NO_LOADER_WIPE          boot/loader_start.S        the loader goes on with what RAM holds after a watchdog's or the RUN pin's reset
+ *   NEGATIVE_UART_DIVIDER            hal/rp2040/uart.c          the baud rate is written after LCR_H, which would have taken it over: uart/divider
  *   NEGATIVE_BOOT2_CRC               tools/dev/firmware.mjs     one bit of boot2's check is wrong
  */
 #ifndef NEGATIVE_H

@@ -24,7 +24,7 @@ import {
   usbStrings,
 } from "../src/ccid/index.js";
 import type { Fields, Struct } from "../src/codec/index.js";
-import { channel, frameHeader, hello, helloAck, linkLimits, MORE, refuse, serviceMessage, sessionKind } from "../src/link/index.js";
+import { channel, frameHeader, hello, helloAck, linkLimits, MORE, rate, refuse, serviceMessage, sessionKind } from "../src/link/index.js";
 import { IMAGE_F_RAM_LOAD, IMAGE_MAGIC, imageHeader, TLV_INFO_MAGIC, tlvType } from "../src/image/index.js";
 import { pcscdByte, pcscdLimits } from "../src/pcscd/index.js";
 import type { Product } from "../src/product/product.js";
@@ -102,6 +102,7 @@ export function printWire(product: Product): string {
     layout("link_hello", hello),
     layout("link_hello_ack", helloAck),
     layout("link_refuse", refuse),
+    layout("link_rate", rate),
     layout("service", serviceMessage),
     Object.entries(serviceMessages)
       .map(([n, m]) => `#define SERVICE_${upper(n)} 0x${m.id.toString(16).padStart(2, "0")}u\n`)

@@ -1,4 +1,4 @@
-import { channel, Deframer, encodeFrame, type Frame, helloAck, linkLimits, sessionKind } from "@inkan/device-proto";
+import { channel, Deframer, encodeFrame, type Frame, helloAck, linkLimits, rate, sessionKind } from "@inkan/device-proto";
 
 interface Part {
   readonly channel: number;
@@ -15,8 +15,15 @@ export class LinkReaderSide {
   readonly delivered: [number, Uint8Array][] = [];
   /** Called for each CCID message; gives the answer. */
   onCommand: (message: Uint8Array) => Uint8Array | undefined = () => undefined;
+  /** The version it answers; an old reader says 1. */
+  version: number = linkLimits.version;
+  /** The rate of its line now, bit/s. */
+  baud: number = linkLimits.defaultBaud;
   sessions = 0;
+  #rateAck: number | undefined;
+  #trial: { readonly from: number; readonly to: number; readonly until: number } | undefined;
   readonly #deframer = new Deframer();
+  #hostMax = 1;
   #tag = 0;
   #nonce: Uint8Array = new Uint8Array(0);
   #expected = 0;
@@ -58,7 +65,7 @@ export class LinkReaderSide {
       session(
         sessionKind.helloAck,
         helloAck.encode({
-          version: 1,
+          version: Math.min(this.version, this.#hostMax),
           nonce: this.#nonce,
           tag: this.#tag,
           window: linkLimits.window,
@@ -67,7 +74,17 @@ export class LinkReaderSide {
         }),
       );
     }
+    if (this.#trial) this.baud = now < this.#trial.until ? this.#trial.to : this.#trial.from;
+    if (this.#trial && now >= this.#trial.until) this.#trial = undefined;
     if (!this.open) return new Uint8Array(0);
+    if (this.#rateAck !== undefined) {
+      // leaves at the old rate: the new one is set when it is next asked for bytes
+      const { baud } = this;
+      const to = this.#rateAck;
+      this.#rateAck = undefined;
+      session(sessionKind.rateAck, rate.encode({ baud: to }));
+      if (to) this.#trial = { from: baud, to, until: now + linkLimits.rateTrialMs };
+    }
     if (this.#pong) {
       this.#pong = false;
       session(sessionKind.pong);
@@ -107,6 +124,7 @@ export class LinkReaderSide {
   #frame(frame: Frame, now: number): void {
     if (frame.channel === channel.session && frame.session === sessionKind.hello && frame.tag === 0) {
       const nonce = frame.payload.slice(2, 10);
+      this.#hostMax = frame.payload[1]!;
       if (!this.open || nonce.some((byte, i) => byte !== this.#nonce[i])) {
         this.sessions++;
         this.#tag = (this.sessions % 255) + 1;
@@ -120,6 +138,7 @@ export class LinkReaderSide {
       return;
     }
     if (!this.open || frame.tag !== this.#tag) return;
+    if (this.#trial && this.baud === this.#trial.to) this.#trial = undefined;
     const done = (frame.ack - this.#base) & 255;
     if (done > 0 && done <= this.#flight.length) {
       this.#flight.splice(0, done);
@@ -130,6 +149,10 @@ export class LinkReaderSide {
     }
     if (frame.channel === channel.session) {
       if (frame.session === sessionKind.ping) this.#pong = true;
+      if (frame.session === sessionKind.rate && this.version >= 2) {
+        const { baud } = rate.decode(frame.payload);
+        this.#rateAck = baud >= linkLimits.leastBaud && baud <= linkLimits.mostBaud ? baud : 0;
+      }
       if (frame.session === sessionKind.bye) this.#tag = 0;
       return;
     }

@@ -2,17 +2,20 @@
  * hear every byte: the link is spoken until a frame of pcscd's framing is good, that one until a hello of the link is. */
 #include "app/link_port.h"
 #include "ccid/ccid.h"
+#include "gen/wire_gen.h"
 #include "hal/hal.h"
 #include "link/link.h"
 #include "pcscd/pcscd.h"
 
 #define PACKET 64u
+#define SENT_LOOK_US 100u /* the last characters leave without an interrupt */
 #define TURN 256u /* bytes per turn: a flood on one port must not starve the rest */
 
 typedef enum { PORT_CDC, PORT_UART } port_t;
 static port_t s_port;
 static uint32_t s_epoch;
 static bool s_dtr;
+static uint32_t s_rate = LINK_LIMIT_DEFAULT_BAUD; /* UART0's */
 static uint8_t s_out[PACKET] __attribute__((aligned(4)));
 static size_t s_out_length, s_out_sent;
 
@@ -60,6 +63,7 @@ static void bytes_from(port_t port, const uint8_t *bytes, size_t length) {
     if (link_session_open() || pcscd_alive()) return;
     drop();
     s_port = port;
+    link_line(port == PORT_UART);
   }
   size_t i = 0;
   if (!pcscd_chosen()) {
@@ -99,6 +103,8 @@ static void receive(void) {
       secret_wipe(bytes, length); /* they may have been part of a secret that the host typed */
     }
   }
+  const uint32_t lost = hal_uart_lost();
+  if (lost != 0 && s_port == PORT_UART) link_lost(lost);
 }
 
 static bool port_takes(void) { return s_port == PORT_UART || hal_bulk_in_ready(HAL_FACE_CDC); }
@@ -125,6 +131,18 @@ static void transmit(void) {
   }
 }
 
+/* UART0 follows the session's rate when everything said at the old one has left. Returns when to look again. */
+static uint64_t follow_rate(void) {
+  const uint32_t wanted = s_port == PORT_UART ? link_rate() : LINK_LIMIT_DEFAULT_BAUD;
+  if (wanted == s_rate) return UINT64_MAX;
+  if (s_port == PORT_UART && s_out_sent != s_out_length) return UINT64_MAX; /* room in the ring wakes the loop */
+  if (!hal_uart_sent()) return hal_now_us() + SENT_LOOK_US;
+  hal_uart_rate(wanted);
+  s_rate = wanted;
+  link_rate_is_set();
+  return 0;
+}
+
 uint64_t link_port_step(void) {
   watch_cdc();
   receive();
@@ -132,6 +150,8 @@ uint64_t link_port_step(void) {
   const uint64_t pcscd = step_pcscd();
   if (pcscd < deadline) deadline = pcscd;
   transmit();
+  const uint64_t look = follow_rate();
+  if (look < deadline) deadline = look;
   const uint64_t next = port_takes() ? link_next_deadline() : UINT64_MAX; /* a port with room again wakes the loop by its interrupt */
   return next < deadline ? next : deadline;
 }

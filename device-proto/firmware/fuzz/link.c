@@ -1,6 +1,6 @@
 /* The link: bytes from a host that may be anything, and from one that knows the session. Frames are judged by a COBS and a CRC of this door's own;
  * messages are counted: each that was sent whole and in order is delivered once, as it was, and its answer comes back whole.
- * sources: link/frame.c link/session.c link/receive.c link/send.c link/service.c */
+ * sources: link/frame.c link/session.c link/rate.c link/receive.c link/send.c link/service.c */
 #include "ccid/ccid.h"
 #include "front/front.h"
 #include "fuzz/door.h"

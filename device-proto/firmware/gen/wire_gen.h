@@ -193,14 +193,22 @@ static const uint8_t WIRE_RATE_PAIRS[106] = { 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
 #define LINK_PONG 0x06u
 #define LINK_BYE 0x07u
 #define LINK_NOTICE 0x08u
+#define LINK_RATE 0x09u
+#define LINK_RATE_ACK 0x0Au
 #define LINK_MORE 0x20u
-#define LINK_LIMIT_VERSION 1u
+#define LINK_LIMIT_VERSION_MIN 1u
+#define LINK_LIMIT_VERSION 2u
 #define LINK_LIMIT_WINDOW 8u
 #define LINK_LIMIT_MAX_PAYLOAD 1024u
 #define LINK_LIMIT_RETRANSMIT_MS 200u
 #define LINK_LIMIT_RETRANSMISSIONS 8u
 #define LINK_LIMIT_PING_MS 5000u
 #define LINK_LIMIT_LOST_PINGS 3u
+#define LINK_LIMIT_DEFAULT_BAUD 115200u
+#define LINK_LIMIT_LEAST_BAUD 9600u
+#define LINK_LIMIT_MOST_BAUD 3000000u
+#define LINK_LIMIT_RATE_TRIAL_MS 300u
+#define LINK_LIMIT_RATE_MARKS 8u
 
 typedef struct __attribute__((packed)) {
   uint8_t kind; /* 0 */
@@ -233,6 +241,11 @@ typedef struct __attribute__((packed)) {
   uint8_t versionMax; /* 2 */
 } wire_link_refuse_t;
 _Static_assert(sizeof(wire_link_refuse_t) == 3, "wire_link_refuse_t");
+
+typedef struct __attribute__((packed)) {
+  uint32_t baud; /* 0 */
+} wire_link_rate_t;
+_Static_assert(sizeof(wire_link_rate_t) == 4, "wire_link_rate_t");
 
 typedef struct __attribute__((packed)) {
   uint8_t id; /* 0 */

@@ -32,6 +32,9 @@ void hal_interrupt_in(const uint8_t *data, size_t length);          /* CCID inte
 /* ---- UART0: raw bytes of the link --------------------------------------------------------------------------- */
 size_t hal_uart_read(uint8_t *data, size_t capacity);
 size_t hal_uart_write(const uint8_t *data, size_t length); /* returns how many were taken */
+bool hal_uart_sent(void);               /* everything written has left, the last stop bit too */
+void hal_uart_rate(uint32_t baud);      /* LINK_LIMIT_LEAST_BAUD … MOST_BAUD; only when hal_uart_sent(): what is half received is dropped */
+uint32_t hal_uart_lost(void);           /* characters since the last call that came damaged (framing, break, overrun) or found no room */
 
 /* ---- card contacts (order and timing are iso7816/activation's business) -------------------------------------- */
 bool hal_card_present(void);

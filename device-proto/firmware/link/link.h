@@ -27,6 +27,13 @@ uint64_t link_next_deadline(void);
 bool link_holds_buffer(void);   /* an unacknowledged answer, or a half-received message, occupies g_message */
 bool link_session_open(void);
 void link_time_extension(const uint8_t answer[10]);
+/* The bytes come over a line with a rate (UART0), or over one without (USB). Said once per port, before its bytes. */
+void link_line(bool has_rate);
+/* The rate the line shall have, bit/s. When it is not the one it has, and the port has sent everything it was given, the caller sets it and says so. */
+uint32_t link_rate(void);
+void link_rate_is_set(void);
+/* Characters that came damaged or found no room: they count as discarded, and many of them are the mark of a host with another rate. */
+void link_lost(uint32_t characters);
 /* Bytes since reset that were no good frame. */
 uint32_t link_discarded(void);
 #endif

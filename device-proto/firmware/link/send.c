@@ -113,7 +113,7 @@ static void encode_item(const item_t *item, uint8_t seq) {
 static void encode_hello_ack(void) {
   uint8_t payload[sizeof(wire_link_hello_ack_t)];
   const uint32_t boots = hal_boot_count();
-  payload[0] = LINK_LIMIT_VERSION;
+  payload[0] = g_link.version;
   for (size_t i = 0; i < sizeof g_link.nonce; i++) payload[1 + i] = g_link.nonce[i];
   payload[9] = g_link.tag;
   payload[10] = LINK_LIMIT_WINDOW;
@@ -138,14 +138,14 @@ static void watch(uint64_t now) {
 }
 
 static bool build(uint64_t now) {
-  static const uint8_t k_refuse[sizeof(wire_link_refuse_t)] = {1, LINK_LIMIT_VERSION, LINK_LIMIT_VERSION};
-  uint8_t notice[2];
+  static const uint8_t k_refuse[sizeof(wire_link_refuse_t)] = {1, LINK_LIMIT_VERSION_MIN, LINK_LIMIT_VERSION};
+  uint8_t notice[2], rate[sizeof(wire_link_rate_t)];
   if (g_link.refuse) {
     g_link.refuse = false;
     encode(LINK_REFUSE, 0, k_refuse, sizeof k_refuse);
     return true;
   }
-  if (!g_link.open) return false;
+  if (!g_link.open || link_rate_holds()) return false;
   if (g_link.hello_ack) {
     g_link.hello_ack = false;
     encode_hello_ack();
@@ -154,6 +154,10 @@ static bool build(uint64_t now) {
   if (g_link.pong) {
     g_link.pong = false;
     encode(LINK_PONG, 0, NULL, 0);
+    return true;
+  }
+  if (link_rate_answer(rate)) {
+    encode(LINK_RATE_ACK, 0, rate, sizeof rate);
     return true;
   }
   fill_window();
@@ -172,6 +176,8 @@ static bool build(uint64_t now) {
   }
   return false;
 }
+
+bool link_wire_empty(void) { return s_wire_sent == s_wire_length; }
 
 size_t link_transmit(uint8_t *bytes, size_t capacity) {
   const uint64_t now = hal_now_us();

@@ -17,6 +17,7 @@ static frame_receiver_t s_receiver;
 static void clear(void) {
   secret_wipe(&g_link, sizeof g_link);
   link_drop_wire();
+  link_rate_clear();
   g_link_stale = g_link_running;
 }
 
@@ -32,13 +33,15 @@ void link_end_session(void) {
 
 /* The port may take nothing from us, so this does not wait for link_transmit: a host that is stopped with its port open keeps no card powered. */
 uint64_t link_step(void) {
-  if (!g_link.open) return UINT64_MAX;
   const uint64_t now = hal_now_us();
+  const uint64_t trial = link_rate_step(now);
+  if (!g_link.open) return UINT64_MAX;
   if (now - g_link.heard >= SILENCE_US || (g_link.answer != 0 && now - g_link.quiet_since >= SILENCE_US)) {
     link_end_session();
     return UINT64_MAX;
   }
   uint64_t next = g_link.heard + SILENCE_US;
+  if (trial < next) next = trial;
   if (g_link.answer != 0 && g_link.quiet_since + SILENCE_US < next) next = g_link.quiet_since + SILENCE_US;
   if (g_link.rx != RX_STORE) return next;
   if (now - g_link.progress >= HALF_MESSAGE_US) {
@@ -65,7 +68,7 @@ static void on_hello(const frame_t *frame, uint64_t now) {
   const uint8_t least = frame->payload[0];
   const uint8_t most = frame->payload[1];
   const uint8_t *nonce = frame->payload + 2;
-  if (least > LINK_LIMIT_VERSION || most < LINK_LIMIT_VERSION) {
+  if (least > LINK_LIMIT_VERSION || most < LINK_LIMIT_VERSION_MIN || least > most) {
     if (!g_link.open) g_link.refuse = true; /* a stranger does not disturb a session */
     return;
   }
@@ -79,6 +82,7 @@ static void on_hello(const frame_t *frame, uint64_t now) {
     }
     g_link.open = true;
     g_link.tag = new_tag();
+    g_link.version = most < LINK_LIMIT_VERSION ? most : LINK_LIMIT_VERSION;
     for (size_t i = 0; i < sizeof g_link.nonce; i++) g_link.nonce[i] = nonce[i];
   }
   g_link.heard = now;
@@ -94,14 +98,24 @@ static void on_frame(const frame_t *frame, uint64_t now) {
   }
   if (!g_link.open || frame->header.tag != g_link.tag) return;
   g_link.heard = now;
+  link_rate_heard();
   link_acknowledged(frame->header.ack, now);
   if (channel != LINK_CHANNEL_SESSION) {
     link_take_frame(frame, now);
   } else if (session == LINK_PING) {
     g_link.pong = true;
+  } else if (session == LINK_RATE && g_link.version >= RATE_SINCE) {
+    link_on_rate(frame);
   } else if (session == LINK_BYE) {
     link_end_session();
   }
+}
+
+void link_forget_frame(void) { frame_wipe(&s_receiver); }
+
+void link_lost(uint32_t characters) {
+  s_receiver.discarded += characters;
+  link_rate_lost(characters);
 }
 
 void link_receive(const uint8_t *bytes, size_t length) {
@@ -109,6 +123,7 @@ void link_receive(const uint8_t *bytes, size_t length) {
   frame_t frame;
   for (size_t i = 0; i < length; i++) {
     if (!frame_push(&s_receiver, bytes[i], &frame)) continue;
+    link_rate_good();
     on_frame(&frame, now);
     /* The payload may have been a secret that the host typed; the CRC tells a short one, too. */
     secret_wipe(s_receiver.bytes, s_receiver.ended);

@@ -13,6 +13,9 @@
 /* The host pings after LINK_LIMIT_PING_MS of silence; one that lost LINK_LIMIT_LOST_PINGS of them is gone, and its card goes off. */
 #define SILENCE_US ((uint64_t)LINK_LIMIT_PING_MS * (LINK_LIMIT_LOST_PINGS + 1u) * MS)
 
+/* rate and rate-ack are spoken from this version on */
+#define RATE_SINCE 2u
+
 /* Frames of one message follow each other; a lost one is said again within LINK_LIMIT_RETRANSMISSIONS × LINK_LIMIT_RETRANSMIT_MS. */
 #define HALF_MESSAGE_US (3000u * MS)
 
@@ -35,7 +38,8 @@ typedef struct {
   uint8_t nonce[8];
   uint64_t heard; /* when the host's last good frame came */
   /* session frames to send */
-  bool hello_ack, refuse, pong;
+  bool hello_ack, refuse, pong, rate_ack;
+  uint8_t version; /* of this session */
   /* data from the host */
   uint8_t expected; /* number of the next frame */
   uint8_t owed;     /* frames taken and not acknowledged */
@@ -66,6 +70,16 @@ extern bool g_link_stale;        /* … one of a session that is over */
 
 /* session.c */
 void link_end_session(void);
+void link_forget_frame(void); /* what has come of the current frame came at another rate */
+/* rate.c */
+void link_rate_clear(void);
+void link_on_rate(const frame_t *frame);
+void link_rate_heard(void); /* a good frame of the session's host */
+void link_rate_good(void);  /* a good frame of anybody's */
+void link_rate_lost(uint32_t characters);
+bool link_rate_answer(uint8_t payload[sizeof(wire_link_rate_t)]);
+bool link_rate_holds(void);
+uint64_t link_rate_step(uint64_t now);
 /* receive.c */
 void link_take_frame(const frame_t *frame, uint64_t now);
 /* The message being stored is not wanted any more: gives the buffer back; what else comes of it is dropped, and answered with bError at its end. */
@@ -74,4 +88,5 @@ void link_drop_message(uint8_t error);
 void link_acknowledged(uint8_t ack, uint64_t now);
 bool link_pend(const item_t *item);
 void link_drop_wire(void);
+bool link_wire_empty(void);
 #endif

@@ -114,6 +114,10 @@ size_t link_transmit(uint8_t *bytes, size_t capacity) {
 uint64_t link_next_deadline(void) { return UINT64_MAX; }
 uint64_t link_step(void) { return UINT64_MAX; }
 bool link_session_open(void) { return false; }
+void link_line(bool has_rate) { (void)has_rate; }
+void link_lost(uint32_t characters) { (void)characters; }
+uint32_t link_rate(void) { return LINK_LIMIT_DEFAULT_BAUD; }
+void link_rate_is_set(void) {}
 void link_time_extension(const uint8_t answer[10]) {
   (void)answer;
   s_link_extensions++;

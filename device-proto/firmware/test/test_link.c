@@ -1,5 +1,5 @@
 /* The link: the vectors that TypeScript uses too, then what a host can do to a reader.
- * sources: link/frame.c link/session.c link/receive.c link/send.c link/service.c */
+ * sources: link/frame.c link/session.c link/rate.c link/receive.c link/send.c link/service.c */
 #include "ccid/ccid.h"
 #include "front/front.h"
 #include "hal/hal.h"
@@ -255,10 +255,10 @@ static void speaks_only_when_spoken_to(void) {
   wait_ms(60000);
   say(LINK_PING, 0, 0, 9, NULL, 0);
   say(LINK_CHANNEL_CCID << 6, 0, 0, 0, k_status, 10);
-  const uint8_t newer[10] = {2, 3};
+  const uint8_t newer[10] = {LINK_LIMIT_VERSION + 1, LINK_LIMIT_VERSION + 2};
   CHECK(s_out_length == 0);
   say(LINK_HELLO, 0, 0, 0, newer, 10);
-  CHECK(listen() == 1 && s_heard[0].kind == LINK_REFUSE && s_heard[0].tag == 0 && memcmp(s_heard[0].payload, "\1\1\1", 3) == 0);
+  CHECK(listen() == 1 && s_heard[0].kind == LINK_REFUSE && s_heard[0].tag == 0 && memcmp(s_heard[0].payload, (const uint8_t[]){1, LINK_LIMIT_VERSION_MIN, LINK_LIMIT_VERSION}, 3) == 0);
   CHECK(!link_session_open());
   CHECK(link_next_deadline() == UINT64_MAX);
   s_notice = false;

@@ -3,16 +3,26 @@ import { bytes, crc32, rest, struct, u16le, u32le, u8 } from "../codec/index.js"
 /** Channels of the link: bits 7–6 of a frame's first byte (docs/reference/link.md). */
 export const channel = { session: 0, ccid: 1, service: 2, update: 3 } as const;
 /** Session kinds: bits 4–0 of the first byte on channel 0. */
-export const sessionKind = { hello: 1, helloAck: 2, ack: 3, refuse: 4, ping: 5, pong: 6, bye: 7, notice: 8 } as const;
+export const sessionKind = { hello: 1, helloAck: 2, ack: 3, refuse: 4, ping: 5, pong: 6, bye: 7, notice: 8, rate: 9, rateAck: 10 } as const;
 /** Protocol limits. Sizes in bytes, times in ms. */
 export const linkLimits = {
-  version: 1,
+  /** Both ends speak every version from `versionMin` to `version`; a session has the highest they share. Since 2: rate, rate-ack. */
+  versionMin: 1,
+  version: 2,
   window: 8,
   maxPayload: 1024,
   retransmitMs: 200,
   retransmissions: 8,
   pingMs: 5000,
   lostPings: 3,
+  /** UART0's rate outside a session, bit/s. */
+  defaultBaud: 115_200,
+  leastBaud: 9_600,
+  mostBaud: 3_000_000,
+  /** A new rate on which nothing good was heard for so long is given up. */
+  rateTrialMs: 300,
+  /** So many damaged characters without a good frame between: the other end has another rate. */
+  rateMarks: 8,
 } as const;
 /** Bit 5 of the first byte: the message goes on in the next frame. */
 export const MORE = 0x20;
@@ -25,6 +35,8 @@ export const hello = struct({ versionMin: u8, versionMax: u8, nonce: bytes(8) })
 export const helloAck = struct({ version: u8, nonce: bytes(8), tag: u8, window: u8, maxPayload: u16le, bootCount: u32le });
 /** refuse's payload. `reason`: 1 version, 2 the reader belongs to another face. */
 export const refuse = struct({ reason: u8, versionMin: u8, versionMax: u8 });
+/** rate's and rate-ack's payload. `baud` in bit/s; in rate-ack 0 = the line keeps its rate. */
+export const rate = struct({ baud: u32le });
 /** Head of a service message (channel 2). */
 export const serviceMessage = struct({ id: u8, sequence: u8, length: u16le, data: rest });
 

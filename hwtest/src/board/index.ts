@@ -18,3 +18,4 @@ export { attachUsb, VirtualUsbDevice } from "./usb-device.js";
 export { CdcAcm } from "./cdc.js";
 export * from "./serial-binding.js";
 export * from "./pty.js";
+export { uartStream } from "./uart-stream.js";

@@ -36,6 +36,7 @@ export const negativeCases: readonly NegativeCase[] = [
   boot("VCC_WITHOUT_CARD", "slot/vcc-without-card"),
   boot("UNALIGNED", "bus/unaligned"),
   boot("STACK_OVERFLOW", "cpu/stack"),
+  boot("UART_DIVIDER", "uart/divider"),
   boot("BOOT2_CRC", "bootsel"),
   boot("XIP_NOT_RESTORED", "flash/xip-off"),
   { name: "WATCHDOG_NOT_FED", scene: "idle", caughtBy: "watchdog/expired" },

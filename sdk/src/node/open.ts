@@ -75,11 +75,13 @@ export async function openUri(uri: string, options: OpenUriOptions = {}): Promis
     }
     case "serial": {
       const { path, baud } = parsed;
-      const stream = await serialStream(path, { baud, ...(options.serialBinding && { binding: options.serialBinding }) });
+      // A reader begins at the usual rate, whatever it was asked for before.
+      const stream = await serialStream(path, { baud: defaultBaud, ...(options.serialBinding && { binding: options.serialBinding }) });
       const address: ReaderAddress = { uri, name: path, path, virtual: false };
       const transport = await LinkTransport.open(stream, {
         address,
-        baud,
+        baud: defaultBaud,
+        ...(baud !== defaultBaud && { raiseTo: baud }),
         ...(clock && { clock }),
         ...(timeoutMs !== undefined && { timeoutMs }),
         ...(signal && { signal }),

@@ -111,6 +111,16 @@ size_t hal_uart_write(const uint8_t *data, size_t length) {
   g_host.uart_out_length += length;
   return length;
 }
+bool hal_uart_sent(void) { return !g_host.uart_sending; }
+void hal_uart_rate(uint32_t baud) {
+  if (g_host.uart_sending) abort();
+  g_host.uart_baud = baud;
+}
+uint32_t hal_uart_lost(void) {
+  const uint32_t lost = g_host.uart_lost;
+  g_host.uart_lost = 0;
+  return lost;
+}
 
 /* ---- card contacts ---- */
 bool hal_card_present(void) { return g_host.present; }

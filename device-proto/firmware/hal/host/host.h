@@ -27,6 +27,8 @@ typedef struct {
   size_t notices;
   uint8_t uart_in[4096], uart_out[65536];
   size_t uart_in_length, uart_in_at, uart_out_length;
+  uint32_t uart_baud, uart_lost;
+  bool uart_sending; /* hal_uart_sent() says no */
   bool present, overcurrent;
   uint8_t voltage_class;
   bool clk, rst;

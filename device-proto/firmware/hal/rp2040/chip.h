@@ -14,6 +14,7 @@
 /* Levels of the NVIC (four, lowest number first). The card line must be served within 200 us at 223 kbaud; the presence switch within 1 ms. */
 #define PRIORITY_CARD_LINE 0u
 #define PRIORITY_PRESENCE 1u
+#define PRIORITY_UART 1u /* 80 us at 3 Mbaud */
 #define PRIORITY_REST 2u
 
 static inline void irq_off(void) { __asm volatile("cpsid i" ::: "memory"); }

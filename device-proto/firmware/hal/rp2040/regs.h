@@ -108,6 +108,7 @@
 /* UART0 (4.2.8) */
 #define UART_DR REG(0x40034000)
 #define UART_FR REG(0x40034018)
+#define UART_FR_BUSY BIT(3)
 #define UART_FR_RXFE BIT(4)
 #define UART_FR_TXFF BIT(5)
 #define UART_IBRD REG(0x40034024)

@@ -129,12 +129,12 @@ describe("a session", () => {
     const other = new Wire(clock, deaf);
     const refusing = setNoise(
       other,
-      encodeFrame({ channel: 0, session: sessionKind.refuse, more: false, seq: 0, ack: 0, tag: 0, payload: Uint8Array.of(1, 2, 3) }),
+      encodeFrame({ channel: 0, session: sessionKind.refuse, more: false, seq: 0, ack: 0, tag: 0, payload: Uint8Array.of(1, 3, 4) }),
     );
     const error = await clock.run(open(other).catch((failure: unknown) => failure as InkanError));
     expect([(error as InkanError).code, (error as InkanError).message]).toEqual([
       "link-version",
-      "The reader speaks link version 2-3, this program 1.",
+      "The reader speaks link version 3-4, this program 1-2.",
     ]);
     refusing();
     await clock.advance(500);

@@ -1,4 +1,19 @@
-import { channel, CodecError, type Frame, hello, helloAck, linkLimits, refuse, sessionKind, type StatusCode } from "@inkan/device-proto";
+import {
+  channel,
+  CodecError,
+  type Frame,
+  hello,
+  helloAck,
+  linkLimits,
+  rate as rateLayout,
+  refuse,
+  sessionKind,
+  type StatusCode,
+} from "@inkan/device-proto";
+import { rating, type Rating, type RatingLine, type RatingStep, ratingWakeAt } from "./rating.js";
+
+/** rate and rate-ack are spoken from this version on. */
+const RATE_SINCE = 2;
 
 /**
  * The host's side of a link session as a pure function: frames in, frames out, no clock and no port (docs/reference/link.md).
@@ -13,7 +28,7 @@ import { channel, CodecError, type Frame, hello, helloAck, linkLimits, refuse, s
  * ```
  *
  * A message is given out once, when its last frame came in order; a message to the reader counts as taken when its last frame was
- * acknowledged. What was in flight when a session ends is not sent again in another.
+ * acknowledged. What was in flight when a session ends is not sent again in another. A line with a rate gets another one by `rating.ts`.
  */
 export type LinkState = { readonly at: "closed" } | Opening | Open | { readonly at: "over"; readonly why: LinkEnd };
 
@@ -23,10 +38,18 @@ interface Opening {
   readonly until: number;
   readonly again: number;
   readonly openMs: number;
+  readonly baud: number;
+  readonly versionMax: number;
 }
 
-interface Open {
+/** An open session. */
+export interface Open {
   readonly at: "open";
+  readonly version: number;
+  /** The line's rate, bit/s; 0 = it has none, or it is not known. */
+  readonly baud: number;
+  /** While it gets another rate. */
+  readonly rating: Rating | undefined;
   readonly nonce: Uint8Array;
   readonly tag: number;
   readonly window: number;
@@ -61,9 +84,13 @@ export interface LinkEnd {
 }
 
 export type LinkInput =
-  | { readonly type: "open"; readonly nonce: Uint8Array; readonly timeoutMs: number }
+  | { readonly type: "open"; readonly nonce: Uint8Array; readonly timeoutMs: number; readonly baud?: number; readonly versionMax?: number }
   | { readonly type: "frame"; readonly frame: Frame }
   | { readonly type: "send"; readonly channel: number; readonly message: Uint8Array; readonly id: number; readonly maxPayload?: number }
+  /** Asks the reader for another rate of the line; only while nothing else is under way. Ends with `rated`. */
+  | { readonly type: "rate"; readonly baud: number }
+  /** The line has this rate now: the answer to the output `line`. */
+  | { readonly type: "line"; readonly baud: number }
   | { readonly type: "tick" }
   | { readonly type: "bye" };
 
@@ -73,6 +100,10 @@ export type LinkOutput =
   | { readonly type: "notice"; readonly notice: Uint8Array }
   | { readonly type: "taken"; readonly id: number }
   | { readonly type: "opened"; readonly version: number; readonly bootCount: number }
+  /** Set the line to this rate when everything written has left. */
+  | { readonly type: "line"; readonly baud: number }
+  /** What came of a wish for a rate: the one in use. */
+  | { readonly type: "rated"; readonly baud: number }
   | { readonly type: "retransmitted"; readonly frames: number }
   | { readonly type: "over"; readonly why: LinkEnd };
 
@@ -95,7 +126,8 @@ const none = new Uint8Array(0);
 export function linkWakeAt(state: LinkState): { readonly at: number; readonly background: boolean } | undefined {
   if (state.at === "opening") return { at: Math.min(state.until, state.again), background: false };
   if (state.at !== "open") return undefined;
-  const retransmit = state.flight.length ? state.progress + linkLimits.retransmitMs : Infinity;
+  if (state.rating) return { at: ratingWakeAt(state.rating), background: false };
+  const retransmit = retransmitAt(state);
   const soon = Math.min(retransmit, state.owed ? state.ackDue : Infinity);
   const ping = state.heard + linkLimits.pingMs * (state.pings + 1);
   return { at: Math.min(soon, ping), background: soon === Infinity };
@@ -115,6 +147,13 @@ export function link(state: LinkState, input: LinkInput, now: number): LinkTrans
   }
 }
 
+/** A line takes its time for what is in flight; only then does the reader's begin. Ten bits a byte, 12 bytes around a payload. */
+function retransmitAt({ flight, baud, progress }: Open): number {
+  if (flight.length === 0) return Infinity;
+  const bytes = baud > 0 ? flight.reduce((sum, { payload }) => sum + payload.length + 12, 0) : 0;
+  return progress + linkLimits.retransmitMs + (bytes && (bytes * 10_000) / baud);
+}
+
 const stay = (state: LinkState, ...outputs: LinkOutput[]): LinkTransition => ({ state, outputs });
 const over = (code: StatusCode, details: LinkEnd["details"] = {}, ...before: LinkOutput[]): LinkTransition => {
   const why: LinkEnd = { code, details };
@@ -130,18 +169,15 @@ const sessionFrame = (session: number, tag: number, ack: number, payload: Uint8A
   payload,
 });
 
-function helloFrame(nonce: Uint8Array): LinkOutput {
-  return {
-    type: "write",
-    frames: [
-      sessionFrame(sessionKind.hello, 0, 0, hello.encode({ versionMin: linkLimits.version, versionMax: linkLimits.version, nonce })),
-    ],
-  };
+function helloFrame(nonce: Uint8Array, versionMax: number): LinkOutput {
+  const payload = hello.encode({ versionMin: linkLimits.versionMin, versionMax, nonce });
+  return { type: "write", frames: [sessionFrame(sessionKind.hello, 0, 0, payload)] };
 }
 
 function greet(_: LinkState, input: Extract<LinkInput, { type: "open" }>, now: number): LinkTransition {
-  const { nonce, timeoutMs } = input;
-  return { state: { at: "opening", nonce, until: now + timeoutMs, again: now + helloMs, openMs: timeoutMs }, outputs: [helloFrame(nonce)] };
+  const { nonce, timeoutMs, baud = 0, versionMax = linkLimits.version } = input;
+  const state: Opening = { at: "opening", nonce, until: now + timeoutMs, again: now + helloMs, openMs: timeoutMs, baud, versionMax };
+  return { state, outputs: [helloFrame(nonce, versionMax)] };
 }
 
 function opening(state: Opening, input: LinkInput, now: number): LinkTransition {
@@ -150,7 +186,9 @@ function opening(state: Opening, input: LinkInput, now: number): LinkTransition 
       return answerToHello(state, input.frame, now);
     case "tick":
       if (now >= state.until) return over("no-reader");
-      return now >= state.again ? { state: { ...state, again: now + helloMs }, outputs: [helloFrame(state.nonce)] } : stay(state);
+      return now >= state.again
+        ? { state: { ...state, again: now + helloMs }, outputs: [helloFrame(state.nonce, state.versionMax)] }
+        : stay(state);
     case "bye":
       return over("aborted");
     default:
@@ -166,16 +204,20 @@ function answerToHello(state: Opening, frame: Frame, now: number): LinkTransitio
     if (said.reason !== 1) return over("slot-busy");
     return over("link-version", {
       reader: said.versionMin === said.versionMax ? said.versionMin : `${said.versionMin}-${said.versionMax}`,
-      host: linkLimits.version,
+      host: `${linkLimits.versionMin}-${linkLimits.version}`,
     });
   }
   const ack = frame.session === sessionKind.helloAck ? decode(helloAck, frame.payload) : undefined;
   if (!ack || !same(ack.nonce, state.nonce)) return stay(state);
-  if (ack.version !== linkLimits.version) return over("link-version", { reader: ack.version, host: linkLimits.version });
+  if (ack.version < linkLimits.versionMin || ack.version > state.versionMax)
+    return over("link-version", { reader: ack.version, host: `${linkLimits.versionMin}-${linkLimits.version}` });
   if (ack.tag === 0 || ack.window === 0 || ack.window > 127 || ack.maxPayload < 16)
     return over("protocol", { detail: "hello-ack with impossible values" });
   const next: Open = {
     at: "open",
+    version: ack.version,
+    baud: state.baud,
+    rating: undefined,
     nonce: state.nonce,
     tag: ack.tag,
     window: ack.window,
@@ -199,6 +241,9 @@ function open(state: Open, input: LinkInput, now: number): LinkTransition {
   switch (input.type) {
     case "open":
       return stay(state);
+    case "rate":
+    case "line":
+      return rated(state, rating(state.rating, input, ratingLine(state), now));
     case "send":
       return flow({ ...state, queue: [...state.queue, ...cut(input, Math.min(state.maxPayload, input.maxPayload ?? Infinity))] }, [], now);
     case "frame":
@@ -223,7 +268,7 @@ function cut(input: Extract<LinkInput, { type: "send" }>, size: number): OutFram
 
 /** Fills the window, and sends what is due; a data frame carries the acknowledgement. */
 function flow(state: Open, outputs: readonly LinkOutput[], now: number, ackNow = false): LinkTransition {
-  const room = state.window - state.flight.length;
+  const room = state.rating ? 0 : state.window - state.flight.length;
   const fresh = room > 0 ? state.queue.slice(0, room) : [];
   if (fresh.length) {
     const first = state.base + state.flight.length;
@@ -255,6 +300,11 @@ function receive(before: Open, frame: Frame, now: number): LinkTransition {
   if (frame.tag !== before.tag) return stay(before);
   const { state, outputs } = acknowledged({ ...before, heard: now, pings: 0 }, frame.ack, now);
   if (frame.channel === channel.session) {
+    if (state.rating && (frame.session === sessionKind.rateAck || frame.session === sessionKind.pong)) {
+      const said = frame.session === sessionKind.rateAck ? (decode(rateLayout, frame.payload)?.baud ?? 0) : undefined;
+      const heard = said === undefined ? ({ type: "pong" } as const) : ({ type: "rate-ack", baud: said } as const);
+      return rated(state, rating(state.rating, heard, ratingLine(state), now), outputs);
+    }
     if (frame.session === sessionKind.notice) return flow(state, [...outputs, { type: "notice", notice: frame.payload }], now);
     return flow(state, outputs, now);
   }
@@ -293,8 +343,32 @@ function acknowledged(state: Open, ack: number, now: number): { state: Open; out
   return { state: { ...state, base: ack, flight: state.flight.slice(done), tries: 0, progress: now }, outputs };
 }
 
+const ratingLine = ({ baud, version, flight, queue }: Open): RatingLine => ({
+  baud,
+  can: version >= RATE_SINCE && flight.length === 0 && queue.length === 0,
+});
+
+/** What {@link rating} said, in frames and outputs of the session. */
+function rated(state: Open, { state: next, does }: RatingStep, before: readonly LinkOutput[] = []): LinkTransition {
+  const outputs: LinkOutput[] = [...before];
+  let { baud } = state;
+  for (const one of does) {
+    if (one.type === "line" || one.type === "rated") outputs.push({ type: one.type, baud: one.baud });
+    else {
+      const frame =
+        one.type === "ping"
+          ? sessionFrame(sessionKind.ping, state.tag, state.expected)
+          : sessionFrame(sessionKind.rate, state.tag, state.expected, rateLayout.encode({ baud: one.baud }));
+      outputs.push({ type: "write", frames: [frame] });
+    }
+    if (one.type === "rated") baud = one.baud;
+  }
+  return stay({ ...state, rating: next, baud }, ...outputs);
+}
+
 function tick(state: Open, now: number): LinkTransition {
-  if (state.flight.length && now >= state.progress + linkLimits.retransmitMs) {
+  if (state.rating) return rated(state, rating(state.rating, { type: "tick" }, ratingLine(state), now));
+  if (now >= retransmitAt(state)) {
     if (state.tries >= linkLimits.retransmissions) return over("session-broken");
     const frames = state.flight.map((frame, i) => dataFrame(frame, state.base + i, state));
     return stay(

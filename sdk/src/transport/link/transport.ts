@@ -29,13 +29,21 @@ export interface LinkOptions {
   readonly entropy?: (bytes: Uint8Array<ArrayBuffer>) => void;
   /** Longest wait for the reader's answer to hello, ms; default 3 000. */
   readonly timeoutMs?: number;
-  /** Bits per second where the line is slow: frames are kept so short that one takes at most 100 ms. */
+  /** Bits per second where the line has a rate: frames are kept so short that one takes at most 100 ms, and their time is allowed for. */
   readonly baud?: number;
+  /** The rate to change to once the session is open, where stream and reader can; else the line keeps `baud`. */
+  readonly raiseTo?: number;
+  /** Highest version to offer; default the newest. */
+  readonly versionMax?: number;
   /** Aborts the opening. */
   readonly signal?: AbortSignal;
 }
 
 const SERVICE_MS = 3_000;
+
+/** 10 bits per byte on the line; at least 16 bytes, so that a CCID header fits. */
+const maxPayloadAt = (baud: number): number =>
+  baud > 0 ? Math.max(16, Math.min(linkLimits.maxPayload, Math.floor(baud / 100) - 16)) : linkLimits.maxPayload;
 
 /** Carries CCID messages over the framed link on any byte stream, see docs/reference/link.md. */
 export class LinkTransport implements Transport {
@@ -52,7 +60,8 @@ export class LinkTransport implements Transport {
   readonly #clock: Clock;
   readonly #deframer = new Deframer();
   readonly #scratch = new Uint8Array(linkLimits.maxPayload + 8);
-  readonly #maxPayload: number;
+  #maxPayload: number;
+  #baud: number;
   #state: LinkState = initialLink;
   #cancelTimer: (() => void) | undefined;
   #armedFor: number | undefined;
@@ -69,10 +78,8 @@ export class LinkTransport implements Transport {
     this.address = options.address;
     this.#stream = stream;
     this.#clock = options.clock ?? systemClock;
-    // 10 bits per byte on the line; at least 16 bytes, so that a CCID header fits
-    this.#maxPayload = options.baud
-      ? Math.max(16, Math.min(linkLimits.maxPayload, Math.floor(options.baud / 100) - 16))
-      : linkLimits.maxPayload;
+    this.#baud = options.baud ?? 0;
+    this.#maxPayload = maxPayloadAt(this.#baud);
     this.closed = new Promise((resolve) => (this.#settleClosed = resolve));
     stream.onData = (chunk) => this.#receive(chunk);
     void stream.closed.then((reason) => this.#end(reason, { code: reason === "closed" ? "aborted" : "reader-unplugged", details: {} }));
@@ -93,8 +100,20 @@ export class LinkTransport implements Transport {
       signal?.addEventListener("abort", onAbort, { once: true });
       await new Promise<void>((resolve, reject) => {
         transport.#opening = { resolve, reject };
-        transport.#step({ type: "open", nonce, timeoutMs: options.timeoutMs ?? 3_000 });
+        transport.#step({
+          type: "open",
+          nonce,
+          timeoutMs: options.timeoutMs ?? 3_000,
+          baud: transport.#baud,
+          ...(options.versionMax !== undefined && { versionMax: options.versionMax }),
+        });
       });
+      const { raiseTo } = options;
+      if (raiseTo !== undefined && stream.setRate)
+        await new Promise<void>((resolve, reject) => {
+          transport.#opening = { resolve, reject };
+          transport.#step({ type: "rate", baud: raiseTo });
+        });
       return transport;
     } catch (error) {
       await transport.close();
@@ -102,6 +121,11 @@ export class LinkTransport implements Transport {
     } finally {
       signal?.removeEventListener("abort", onAbort);
     }
+  }
+
+  /** Bits per second of the line now; 0 = it has no rate, or it is not known. */
+  get baud(): number {
+    return this.#baud;
   }
 
   send(message: Uint8Array): Promise<void> {
@@ -213,6 +237,15 @@ export class LinkTransport implements Transport {
           this.#opening?.resolve();
           this.#opening = undefined;
           break;
+        case "line":
+          void this.#setLine(output.baud);
+          break;
+        case "rated":
+          this.#baud = output.baud;
+          this.#maxPayload = maxPayloadAt(output.baud);
+          this.#opening?.resolve();
+          this.#opening = undefined;
+          break;
         case "retransmitted":
           this.onEvent?.({ type: "retransmitted", frames: output.frames });
           break;
@@ -253,8 +286,19 @@ export class LinkTransport implements Transport {
     if (reason !== "closed") void this.#stream.close();
   }
 
+  async #setLine(baud: number): Promise<void> {
+    try {
+      await this.#stream.setRate!(baud);
+      this.#baud = baud;
+    } catch {
+      // the port has no such rate: the line keeps the one it had
+    }
+    this.#step({ type: "line", baud: this.#baud });
+  }
+
   #arm(): void {
     const wake = linkWakeAt(this.#state);
+    if (wake?.at === Infinity) return;
     if (wake?.at === this.#armedFor) return;
     // every frame moves the next ping: a timer that is too early costs one idle tick in 5 s, moving it costs something each time
     if (wake?.background && this.#armedInBackground && this.#armedFor !== undefined && this.#armedFor < wake.at) return;

@@ -8,7 +8,17 @@ export interface SerialPortLike {
   /** One at a time. */
   write(buffer: Buffer): Promise<void>;
   set(options: { dtr?: boolean; rts?: boolean }): Promise<void>;
+  /** Everything written has left. */
+  drain?(): Promise<void>;
+  update?(options: { baudRate: number }): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Gives an open port another rate. Rejects where its binding, or the line, cannot. */
+export async function changeRate(port: SerialPortLike, baudRate: number): Promise<void> {
+  if (!port.update) throw new Error("the binding cannot change the rate of an open port");
+  await port.drain?.();
+  await port.update({ baudRate });
 }
 
 /** A serial port as listed. */

@@ -1,6 +1,6 @@
 import type { ByteStream } from "../byte-stream.js";
 import type { ClosedReason } from "../transport.js";
-import { openFailure, platformBinding, type SerialBindingLike, type SerialPortLike } from "./binding.js";
+import { changeRate, openFailure, platformBinding, type SerialBindingLike, type SerialPortLike } from "./binding.js";
 import { lastWords } from "./last-words.js";
 import { openTty } from "./tty.js";
 
@@ -77,6 +77,11 @@ class PortStream implements ByteStream {
     });
     this.#writing = mine;
     return mine;
+  }
+
+  async setRate(baud: number): Promise<void> {
+    await this.#writing;
+    await changeRate(this.#port, baud);
   }
 
   async close(): Promise<void> {

@@ -2,7 +2,7 @@ import { closeSync, constants, openSync, writeSync } from "node:fs";
 import { isatty, ReadStream } from "node:tty";
 import type { ByteStream } from "../byte-stream.js";
 import type { ClosedReason } from "../transport.js";
-import type { SerialPortLike } from "./binding.js";
+import { changeRate, type SerialPortLike } from "./binding.js";
 import { lastWords } from "./last-words.js";
 
 /** One read may bring this much, bytes. */
@@ -83,6 +83,11 @@ class TtyStream implements ByteStream {
       if (!["EAGAIN", "EWOULDBLOCK"].includes((error as NodeJS.ErrnoException).code ?? "")) void this.#end("port-lost");
     }
     return at;
+  }
+
+  async setRate(baud: number): Promise<void> {
+    await this.#writing;
+    await changeRate(this.#port, baud);
   }
 
   async close(): Promise<void> {
