@@ -1,3 +1,4 @@
+import { blackBoxEvents, blackBoxLimits, blackBoxRecord } from "../src/blackbox/index.js";
 import { answerOf, ccidClaims, ccidClassDescriptor, endpoints, PC_to_RDR, RDR_to_PC, ratePairs, slotError } from "../src/ccid/index.js";
 import type { Fields, Struct } from "../src/codec/index.js";
 import { commandHeader, answerHeader, pinModifyBlock, pinVerifyBlock } from "../src/ccid/index.js";
@@ -27,6 +28,21 @@ export function printErrors(): string {
     row.try.ja,
   ]);
   return `${HEAD}# Errors\n\nEvery refusal the SDK and the command know. Exit codes: 0 done · 1 unexpected · 2 usage or files · 3 no reader or card · 4 secret · 5 verification failed · 6 refused for safety · 7 link, card or device · 8 missing program, package or permission · 9 indeterminate · 10 cannot do this · 130 interrupted.\n\n${table(["code", "exit", "what happened", "what to do", "何が起きたか", "どうするか"], rows)}`;
+}
+
+/** docs/reference/blackbox.md: what the black box writes down. */
+export function printBlackBox(): string {
+  return [
+    HEAD,
+    "# The black box\n\nKinds of messages, status words and times of the last days, for whoever must find out what went wrong. Never contents: no INF, no lengths, no historical\nbytes, serials or file ids; of an exchange that carries a secret (VERIFY, CHANGE, RESET RETRY COUNTER) only its status word.\n\n",
+    `The last ${blackBoxLimits.ringRecords} events stand in RAM that no reset clears. Faults go to flash within 50 ms, with what led to them; everything else is summed up in a digest each\nsecond in which something happened and nothing runs; as the day goes on more rarely (each four sector erases double the second), so that the flash is erased\nat most ${blackBoxLimits.erasesPerDay} times in 24 powered hours. Times are boot count and ms. \`clear\` and \`cancel\` held for 5 s: the reader asks, and OK erases everything.\nPrograms read it by \`reader.blackBox()\` and \`reader.health()\` of the SDK, over the link.\n\n`,
+    table(
+      ["kind", "event", "to flash at once", "a", "b"],
+      Object.entries(blackBoxEvents).map(([name, { id, fault, a, b }]) => [id, `\`${name}\``, fault ? "yes" : "", a, b]),
+    ),
+    "\n## A record\n\nThe check is CRC-32 of the twelve bytes before it.\n\n",
+    layout(blackBoxRecord),
+  ].join("");
 }
 
 /** docs/reference/wire.md: CCID messages, PIN blocks, descriptors, link headers. */

@@ -1,3 +1,12 @@
+import {
+  blackBoxAnswer,
+  blackBoxEvents,
+  blackBoxLimits,
+  blackBoxRecord,
+  blackBoxRequest,
+  blackBoxStore,
+  healthLayout,
+} from "../src/blackbox/index.js";
 import { clocks, flashMap, keypadLayout, pins, ramMap } from "../src/board.js";
 import {
   answerHeader,
@@ -113,6 +122,24 @@ export function printWire(product: Product): string {
     defines("PCSCD_", pcscdByte),
     Object.entries(pcscdLimits)
       .map(([n, v]) => `#define PCSCD_LIMIT_${upper(n)} ${v}u\n`)
+      .join(""),
+    "\n",
+    "/* the black box */\n",
+    layout("blackbox_record", blackBoxRecord),
+    layout("blackbox_request", blackBoxRequest),
+    layout("blackbox_answer", blackBoxAnswer),
+    layout("health", healthLayout),
+    Object.entries(blackBoxEvents)
+      .map(([n, { id }]) => `#define BLACKBOX_${upper(n)} ${id}u\n`)
+      .join(""),
+    `#define BLACKBOX_FAULTS 0x${Object.values(blackBoxEvents)
+      .reduce((mask, { id, fault }) => mask | (fault ? 1 << id : 0), 0)
+      .toString(16)}u /* bit = kind */\n`,
+    Object.entries(blackBoxStore)
+      .map(([n, v]) => `#define BLACKBOX_STORE_${upper(n)} ${v}u\n`)
+      .join(""),
+    Object.entries(blackBoxLimits)
+      .map(([n, v]) => `#define BLACKBOX_LIMIT_${upper(n)} ${v}u\n`)
       .join(""),
     "\n",
     "/* the image (MCUboot) */\n",

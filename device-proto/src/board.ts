@@ -71,6 +71,9 @@ export const ramMap = {
   imageHeader: 0x100,
   /** Image with header and TLVs, at most. */
   imageMax: 112 * 1024,
+  /** Survives resets: boot count, crash record, black box. The loader's wipe leaves it out. */
+  noInit: 0x2003f000,
+  noInitSize: 0x1000,
   end: 0x20042000,
   /** Main stack: the two 4 KiB banks SCRATCH_X and SCRATCH_Y. */
   stackTop: 0x20042000,

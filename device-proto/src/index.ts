@@ -1,3 +1,4 @@
+export * from "./blackbox/index.js";
 export * from "./board.js";
 export * from "./ccid/index.js";
 export * from "./codec/index.js";

@@ -100,6 +100,7 @@ async function build(door, work, how) {
     "-I",
     firmware,
     source,
+    join(firmware, "hal/host/unheard.c"),
     ...sources.map((name) => join(firmware, name)),
     "-o",
     program,

@@ -1,5 +1,7 @@
 /* main.c - start-up and the loop. The board has started its clocks and blocks (hal/rp2040/start.c); from here on everything is the same on a PC. */
 #include "app/link_port.h"
+#include "blackbox/blackbox.h"
+#include "blackbox/hold.h"
 #include "ccid/ccid.h"
 #include "ccid/slot.h"
 #include "ccid/usb_pipe.h"
@@ -14,26 +16,28 @@
 static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 /* What goes on in every turn, whether a command runs or not. Returns when the next turn is due. */
-static uint64_t serve(void) {
+static uint64_t serve(bool idle) {
   const uint64_t now = hal_now_us();
   hal_watchdog();
   usb_pipe_step();
   uint64_t next = link_port_step();
   next = earlier(next, slot_step(now));
   next = earlier(next, ccid_step(now));
+  next = earlier(next, blackbox_step(now, idle));
   next = earlier(next, hal_poll(now));
   return earlier(next, now + IDLE_US);
 }
 
 bool app_wait(uint64_t until_us) {
-  uint64_t next = serve();
+  uint64_t next = serve(false);
   if (ccid_stopped()) return false;
   hal_idle(earlier(until_us, next));
-  serve();
+  serve(false);
   return !ccid_stopped();
 }
 
 void app_start(void) {
+  blackbox_start();
   link_reset();
   front_start();
 #ifdef NEGATIVE_UNALIGNED
@@ -47,18 +51,21 @@ void app_start(void) {
 }
 
 void app_step(void) {
-  uint64_t next = serve();
+  uint64_t next = serve(true);
   size_t length;
   if (usb_pipe_message(&length)) {
+    hold_stop();
     usb_pipe_answer(ccid_run(FACE_USB, length));
     next = 0;
   }
   if (link_message_ready(&length)) {
+    hold_stop();
     link_answer(ccid_run(FACE_LINK, length));
     next = 0;
   }
   if (pcscd_run()) next = 0;
   slot_settle();
+  next = earlier(next, hold_step(hal_now_us()));
   front_step(hal_now_us());
   hal_idle(next);
 }

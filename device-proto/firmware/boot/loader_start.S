@@ -1,6 +1,6 @@
 @ loader_start.S - the loader's vector table, at 0x10000100, and its first instructions.
 @ Those wipe RAM: whatever the last life left there (a secret, if the watchdog bit during its entry) ends here, before anything else runs.
-@ Kept is only the no-init block NOINIT at 0x2003fe00..0x20040000 (boot count, crash record: never secrets).
+@ Kept is only the no-init block NOINIT at 0x2003f000..0x20040000 (boot count, crash record, black box: never secrets).
   .syntax unified
   .cpu cortex-m0plus
   .thumb
@@ -18,7 +18,7 @@ loader_reset:
   cpsid i                   @ nothing is enabled; a bootrom that left something pending must not find our empty table
 #ifndef NEGATIVE_NO_LOADER_WIPE
   ldr  r0, =0x20000000
-  ldr  r1, =0x2003fe00
+  ldr  r1, =0x2003f000
   bl   wipe
   ldr  r0, =0x20040000
   ldr  r1, =0x20042000

@@ -3,6 +3,7 @@
  *   g_message   │ header 10 │ abData … │     a command comes and its answer goes in the same place
  *                           │ part 1 │ part 2 …  chained XfrBlock: each part behind the last (ccid_data_at)
  */
+#include "blackbox/blackbox.h"
 #include "ccid/ccid.h"
 #include "ccid/slot.h"
 #include "ccid/usb_pipe.h"
@@ -329,6 +330,8 @@ size_t ccid_run(face_t face, size_t length) {
   s_extension_at = hal_now_us() + EXTENSION_US;
   const size_t answer = length < HEADER || s_command.length != length - HEADER ? failed(&s_command, AT_LENGTH) : dispatch(&s_command, slot);
   s_running = NOBODY;
+  /* Hosts ask for the slot's state many times a second: that it was told is no news. */
+  if (s_command.type != PC_TO_RDR_GETSLOTSTATUS || g_message[8] != 0) blackbox_event(BLACKBOX_COMMAND, s_command.type, (uint16_t)(g_message[7] << 8 | g_message[8]));
   if (s_command.type == PC_TO_RDR_XFRBLOCK && g_message[7] >> 6 == COMMAND_FAILED) s_chain_face = NOBODY; /* a part that failed ends its chain */
   /* Secrets typed on a host pass here too: nothing of a command stays behind, whatever became of it. */
   if (s_chain_face == NOBODY && end > answer) secret_wipe(g_message + answer, end - answer);

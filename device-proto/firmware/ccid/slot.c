@@ -1,6 +1,7 @@
 /* slot.c - see slot.h. One face owns the card from power-on to power-off: a verified PIN is never inherited, since the owner changes only through
  * deactivation and cold reset. */
 #include "ccid/slot.h"
+#include "blackbox/blackbox.h"
 #include "gen/wire_gen.h"
 #include "guard/guard.h"
 #include "hal/hal.h"
@@ -50,6 +51,7 @@ void slot_abandon(face_t face) {
 static void present_is(bool present) {
   if (present == s_present) return;
   s_present = present;
+  blackbox_event(BLACKBOX_CARD, present ? 1 : 0, 0);
   for (size_t face = 0; face < FACE_COUNT; face++) s_news[face] = true;
 }
 

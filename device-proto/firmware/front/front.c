@@ -86,6 +86,7 @@ void front_blink(void) {
   show_for(BLINK_US);
 }
 
+bool front_at_rest(void) { return !s_dialog && s_shows != SHOWS_FOR_A_WHILE && s_shows != SHOWS_NOTHING; }
 void front_take(void) { s_dialog = true; }
 
 void front_busy(void) {
@@ -110,6 +111,7 @@ void front_release(front_result_t result, int tries) {
       [RESULT_CARD_FAILED] = {TEXT_CARD_FAILED1, TEXT_CARD_FAILED2},
       [RESULT_CONSENT_GIVEN] = {TEXT_CONSENT_GIVEN, TEXT_COUNT},
       [RESULT_CONSENT_REFUSED] = {TEXT_CONSENT_REFUSED, TEXT_COUNT},
+      [RESULT_ERASED] = {TEXT_ERASE_DONE, TEXT_COUNT},
   };
   s_dialog = false;
   draw_clear();

@@ -18,6 +18,7 @@ typedef enum {
   RESULT_CARD_FAILED,
   RESULT_CONSENT_GIVEN,
   RESULT_CONSENT_REFUSED,
+  RESULT_ERASED, /* the black box */
 } front_result_t;
 
 /* Shows the product, its version and, for test ids or the TEST key, that notice, for 2 s. */
@@ -26,6 +27,8 @@ void front_start(void);
 void front_step(uint64_t now);
 /* "Here I am", for 3 s (service message 02). Ignored during a dialog. */
 void front_blink(void);
+/* Nothing but the slot's state is shown: no dialog is on, and none ended just now. */
+bool front_at_rest(void);
 /* A dialog begins: the display is the caller's until front_release(). */
 void front_take(void);
 /* The dialog is over: shows how it ended for 2.5 s. `tries` only for RESULT_WRONG; -1 = unknown. Every pixel of the dialog is overwritten. */

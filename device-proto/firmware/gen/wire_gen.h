@@ -256,6 +256,8 @@ _Static_assert(sizeof(wire_service_t) == 4, "wire_service_t");
 
 #define SERVICE_IDENTIFY 0x01u
 #define SERVICE_BLINK 0x02u
+#define SERVICE_BLACK_BOX 0x05u
+#define SERVICE_HEALTH 0x06u
 #define SERVICE_STATUS_OK 0x00u
 #define SERVICE_STATUS_UNKNOWN 0x01u
 #define SERVICE_STATUS_BAD_LENGTH 0x02u
@@ -271,6 +273,68 @@ _Static_assert(sizeof(wire_service_t) == 4, "wire_service_t");
 #define PCSCD_LIMIT_BYTE_MS 100u
 #define PCSCD_LIMIT_SILENCE_MS 20000u
 #define PCSCD_LIMIT_VERSION_TEXT 49u
+
+/* the black box */
+typedef struct __attribute__((packed)) {
+  uint16_t sequence; /* 0 */
+  uint16_t boot; /* 2 */
+  uint32_t ms; /* 4 */
+  uint8_t kind; /* 8 */
+  uint8_t a; /* 9 */
+  uint16_t b; /* 10 */
+  uint32_t check; /* 12 */
+} wire_blackbox_record_t;
+_Static_assert(sizeof(wire_blackbox_record_t) == 16, "wire_blackbox_record_t");
+
+typedef struct __attribute__((packed)) {
+  uint8_t store; /* 0 */
+  uint16_t page; /* 1 */
+} wire_blackbox_request_t;
+_Static_assert(sizeof(wire_blackbox_request_t) == 3, "wire_blackbox_request_t");
+
+typedef struct __attribute__((packed)) {
+  uint16_t next; /* 0 */
+  uint8_t count; /* 2 */
+} wire_blackbox_answer_t;
+_Static_assert(sizeof(wire_blackbox_answer_t) == 3, "wire_blackbox_answer_t");
+
+typedef struct __attribute__((packed)) {
+  uint32_t uptimeMs; /* 0 */
+  uint32_t bootCount; /* 4 */
+  uint32_t poweredSeconds; /* 8 */
+  uint32_t linkDiscarded; /* 12 */
+  uint32_t retries; /* 16 */
+  uint32_t parityErrors; /* 20 */
+  uint16_t flashErrors; /* 24 */
+  uint16_t sectors; /* 26 */
+  uint16_t stackUsed; /* 28 */
+  uint16_t stackSize; /* 30 */
+} wire_health_t;
+_Static_assert(sizeof(wire_health_t) == 32, "wire_health_t");
+
+#define BLACKBOX_BOOT 1u
+#define BLACKBOX_FAULT 2u
+#define BLACKBOX_FAULT_PC 3u
+#define BLACKBOX_FAULT_LR 4u
+#define BLACKBOX_COMMAND 5u
+#define BLACKBOX_APDU 6u
+#define BLACKBOX_CARD_FAILED 7u
+#define BLACKBOX_BLOCK_SENT 8u
+#define BLACKBOX_BLOCK_RECEIVED 9u
+#define BLACKBOX_ACTIVATED 10u
+#define BLACKBOX_CARD 11u
+#define BLACKBOX_USB 12u
+#define BLACKBOX_LINK_NOISE 13u
+#define BLACKBOX_FLASH_ERROR 14u
+#define BLACKBOX_DIGEST 15u
+#define BLACKBOX_ERASED 16u
+#define BLACKBOX_FAULTS 0x1009eu /* bit = kind */
+#define BLACKBOX_STORE_RING 0u
+#define BLACKBOX_STORE_FLASH 1u
+#define BLACKBOX_LIMIT_RING_RECORDS 128u
+#define BLACKBOX_LIMIT_PAGE_RECORDS 8u
+#define BLACKBOX_LIMIT_ERASES_PER_DAY 20u
+#define BLACKBOX_LIMIT_LAST_PAGE 65535u
 
 /* the image (MCUboot) */
 typedef struct __attribute__((packed)) {

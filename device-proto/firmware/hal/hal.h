@@ -60,6 +60,7 @@ bool hal_line_sending(void);
 void hal_line_wipe(void);
 
 /* ---- front ----------------------------------------------------------------------------------------------------- */
+bool hal_key_down(void);                      /* any of them; does not find out which */
 uint16_t hal_keys(void);                      /* debounced by front/keypad.c: raw matrix, bit = row*4 + column, 1 = pressed */
 void hal_display(const uint8_t frame[1024]);  /* SSD1306 page format, 8 pages x 128 columns, LSB on top */
 void hal_lamp(bool lit);                      /* only pinpad/ calls this */
@@ -79,6 +80,15 @@ void hal_unique_id(uint8_t id[8]);            /* the flash's */
 void hal_image_hash(uint8_t hash[8]);         /* first bytes of the SHA-256 TLV of the image that runs; zero when there is none */
 uint32_t hal_entropy(void);
 uint32_t hal_boot_count(void);
+/* Why this boot happened, and for HAL_BOOT_FAULT where: exception number, program counter, link register. Never stack contents. */
+#define HAL_BOOT_POWER 1
+#define HAL_BOOT_WATCHDOG 2
+#define HAL_BOOT_FAULT 3
+#define HAL_BOOT_REQUEST 4
+#define HAL_BOOT_RUN_PIN 5
+typedef struct { uint32_t cause, pc, lr; } hal_fault_t;
+uint8_t hal_boot_reason(hal_fault_t *fault);
+uint32_t hal_stack_used(void);                /* bytes of the main stack that were ever used */
 _Noreturn void hal_reset(void);
 void hal_watchdog(void);                      /* fed by the loop */
 

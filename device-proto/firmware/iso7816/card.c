@@ -6,6 +6,7 @@
  *   RST ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁┌──────────────────────┐▁▁▁▁▁▁▁▁▁▁▁▁
  *              │ ≥ 400 clk  │ 400 … 40 000 clk    */
 #include "iso7816/card.h"
+#include "blackbox/blackbox.h"
 #include "gen/card_pio_gen.h"
 #include "iso7816/line.h"
 #include "negative.h"
@@ -163,6 +164,18 @@ static card_result_t power_on_class(uint8_t voltage_class, uint8_t *classes, boo
   return result == CARD_OK ? choose(&atr, negotiate) : result;
 }
 
+/* A card that was pulled or a command that was aborted is no fault. */
+static card_result_t tell(card_result_t result) {
+  if (result != CARD_ABORTED && result != CARD_ABSENT) blackbox_event(BLACKBOX_CARD_FAILED, (uint8_t)result, 0);
+  return result;
+}
+
+/* VERIFY, CHANGE REFERENCE DATA and RESET RETRY COUNTER, whoever typed the secret (the second codings too, and JPKI's 80 32). */
+static bool carries_secret(const uint8_t *command) {
+  const uint8_t ins = command[1] & 0xfeu;
+  return ins == 0x20u || ins == 0x24u || ins == 0x2cu || ins == 0x32u;
+}
+
 card_result_t card_power_on(uint8_t voltage_class) {
   card_power_off();
   if (!hal_card_present()) return CARD_ABSENT;
@@ -174,11 +187,14 @@ card_result_t card_power_on(uint8_t voltage_class) {
   for (uint8_t class = first; class <= last && !answered; class++) {
     if (voltage_class == 0 && (classes & (1u << (class - 1u))) == 0) continue;
     result = power_on_class(class, &classes, &answered);
-    if (result == CARD_OK) return CARD_OK;
+    if (result == CARD_OK) {
+      blackbox_event(BLACKBOX_ACTIVATED, class, (uint16_t)(g_card.protocol << 8 | g_card.fidi));
+      return CARD_OK;
+    }
     card_power_off();
-    if (hopeless(result)) return result;
+    if (hopeless(result)) return tell(result);
   }
-  return result;
+  return tell(result);
 }
 
 card_result_t card_power_on_atr(uint8_t voltage_class, atr_t *atr) {
@@ -193,9 +209,16 @@ card_result_t card_exchange(const uint8_t *command, size_t length, uint8_t *answ
   if (!hal_card_present()) return CARD_ABSENT;
   if (g_card.voltage_class == 0) return CARD_MUTE;
   if (length < 4 || capacity < 2) return CARD_PROTOCOL;
+  blackbox_secret(carries_secret(command));
   const card_result_t result = g_card.protocol == 1 ? t1_exchange(command, length, answer, capacity, answer_length)
                                                     : t0_exchange(command, length, answer, capacity, answer_length, s_wi);
   hal_line_wipe();
+  blackbox_secret(false);
+  if (result == CARD_OK) {
+    blackbox_event(BLACKBOX_APDU, 0, (uint16_t)(answer[*answer_length - 2] << 8 | answer[*answer_length - 1]));
+  } else {
+    (void)tell(result);
+  }
   const bool known = result == CARD_OK || result == CARD_PROTOCOL || result == CARD_TOO_LONG || result == CARD_NO_ENVELOPE;
   if (!known) card_power_off(); /* nobody knows what such a card still believes */
   if (result != CARD_OK) *answer_length = 0;

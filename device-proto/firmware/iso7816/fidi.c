@@ -1,4 +1,5 @@
 /* fidi.c - transmission factors (ISO 7816-3 tables 7 and 8) and times in etu; characters with deadlines; patience. */
+#include "blackbox/blackbox.h"
 #include "gen/card_pio_gen.h"
 #include "iso7816/line.h"
 
@@ -48,7 +49,10 @@ card_result_t line_get(uint8_t *byte, uint64_t deadline_us) {
   bool parity_error = false;
   for (;;) {
     const bool late = hal_now_us() >= deadline_us; /* before the look, so that a character that came in time is not missed */
-    if (hal_line_get(byte, &parity_error)) return parity_error ? CARD_PARITY : CARD_OK;
+    if (hal_line_get(byte, &parity_error)) {
+      if (parity_error) blackbox_count(COUNT_PARITY);
+      return parity_error ? CARD_PARITY : CARD_OK;
+    }
     if (late) return CARD_MUTE;
     if (!app_wait(deadline_us) || hal_card_overcurrent() || !hal_card_present()) return line_stopped();
   }

@@ -4,6 +4,7 @@
  *
  * INF is sent from the caller's memory, block by block, never copied: it may be a secret. Every exchange ends: at most three
  * errors in a row, a budget of blocks that bring nothing, a budget of time extensions, and patience (line.h). */
+#include "blackbox/blackbox.h"
 #include "gen/card_pio_gen.h"
 #include "iso7816/line.h"
 #include "negative.h"
@@ -59,6 +60,7 @@ static size_t check(const uint8_t head[3], const uint8_t *inf, size_t length, ui
 }
 
 static card_result_t send_block(uint8_t pcb, const uint8_t *inf, size_t length) {
+  blackbox_event(BLACKBOX_BLOCK_SENT, pcb, 0);
   const uint8_t head[3] = {0, pcb, (uint8_t)length};
   uint8_t edc[2];
   const size_t edc_length = check(head, inf, length, edc);
@@ -89,7 +91,7 @@ static got_t skip_rest(uint64_t cwt, got_t outcome) {
 static uint64_t bwt_us(uint8_t multiplier) { return (uint64_t)(multiplier ? multiplier : 1u) * ((uint64_t)BWT_UNIT_US << g_card.bwi); }
 
 /* One block, `multiplier` times BWT at most. */
-static got_t receive_block(uint8_t multiplier) {
+static got_t receive_raw(uint8_t multiplier) {
   const uint64_t cwt = etu_us(11u + (1u << g_card.cwi)) + LOOP_SLACK_US;
   uint64_t deadline = hal_now_us() + sending_tail_us() + etu_us(11u) + bwt_us(multiplier) + LOOP_SLACK_US;
   const size_t edc_length = g_card.crc ? 2 : 1;
@@ -117,6 +119,12 @@ static got_t receive_block(uint8_t multiplier) {
   check(s_in, s_in + 3, s_length, edc);
   if (edc[0] != s_in[3 + s_length] || (edc_length == 2 && edc[1] != s_in[4 + s_length])) return skip_rest(cwt, GOT_GARBLED);
   return s_in[0] == 0 ? GOT_BLOCK : GOT_INVALID; /* NAD 00 only: nodes are not used (11.3.2.1) */
+}
+
+static got_t receive_block(uint8_t multiplier) {
+  const got_t got = receive_raw(multiplier);
+  blackbox_event(BLACKBOX_BLOCK_RECEIVED, got == GOT_BLOCK ? s_pcb : 0, (uint16_t)got);
+  return got;
 }
 
 /* An S request of ours until its response comes: at most three sendings. GOT_BLOCK: answered; GOT_INVALID: the card answers, but not this. */
@@ -284,6 +292,7 @@ card_result_t t1_exchange(const uint8_t *command, size_t length, uint8_t *answer
       }
       got = GOT_INVALID;
     }
+    blackbox_count(COUNT_RETRY);
     /* Garbled, invalid or silent: R with what we expect (rule 7.1). */
     if (++errors > ERRORS_IN_A_ROW || ++idle > IDLE_BLOCKS) return recover(got, CARD_PROTOCOL);
     pcb = (uint8_t)(PCB_R | s_nr << 4 | (got == GOT_GARBLED ? R_EDC : R_OTHER));

@@ -1,5 +1,6 @@
-/* service.c - identify and blink. Neither changes anything: nothing here needs OK on the pad. */
+/* service.c - identify, blink, black box, health. Neither changes anything: nothing here needs OK on the pad. */
 #include "link/service.h"
+#include "blackbox/blackbox.h"
 #include "front/front.h"
 #include "gen/product_gen.h"
 #include "gen/wire_gen.h"
@@ -23,6 +24,8 @@ static void put_text(writer_t *w, const char *text, size_t length) {
   put(w, text, length);
 }
 
+_Static_assert(HEAD + 1 + BLACKBOX_PAGE_MAX <= SERVICE_ANSWER_MAX, "a page of the black box");
+
 static void identify(writer_t *w) {
   static const char k_product[] = PRODUCT_NAME;
   static const char k_version[] = PRODUCT_VERSION;
@@ -37,16 +40,24 @@ static void identify(writer_t *w) {
   put_byte(w, (uint8_t)((PRODUCT_TEST_IDS ? 1u : 0u) | (PRODUCT_TEST_KEY ? 2u : 0u)));
 }
 
+/* How long a request's data must be. */
+static size_t wanted(uint8_t id) { return id == SERVICE_BLACK_BOX ? sizeof(wire_blackbox_request_t) : 0; }
+
 bool service_run(const uint8_t *request, size_t length, bool whole, service_reply_t *reply) {
   if (length < HEAD) return false;
   const size_t said = request[2] | (size_t)request[3] << 8;
-  *reply = (service_reply_t){request[0], request[1], SERVICE_STATUS_OK};
-  if (reply->id != SERVICE_IDENTIFY && reply->id != SERVICE_BLINK) {
+  *reply = (service_reply_t){.id = request[0], .sequence = request[1], .status = SERVICE_STATUS_OK};
+  if (reply->id != SERVICE_IDENTIFY && reply->id != SERVICE_BLINK && reply->id != SERVICE_BLACK_BOX && reply->id != SERVICE_HEALTH) {
     reply->status = SERVICE_STATUS_UNKNOWN;
-  } else if (!whole || said != length - HEAD || said != 0) {
+  } else if (!whole || said != length - HEAD || said != wanted(reply->id)) {
     reply->status = SERVICE_STATUS_BAD_LENGTH;
   } else if (reply->id == SERVICE_BLINK) {
     front_blink();
+  } else if (reply->id == SERVICE_BLACK_BOX) {
+    const wire_blackbox_request_t *asked = (const wire_blackbox_request_t *)(request + HEAD);
+    reply->store = asked->store;
+    reply->page = asked->page;
+    if (asked->store > BLACKBOX_STORE_FLASH) reply->status = SERVICE_STATUS_REFUSED;
   }
   return true;
 }
@@ -55,6 +66,12 @@ size_t service_answer(const service_reply_t *reply, uint8_t answer[SERVICE_ANSWE
   writer_t w = {answer, HEAD};
   put_byte(&w, reply->status);
   if (reply->status == SERVICE_STATUS_OK && reply->id == SERVICE_IDENTIFY) identify(&w);
+  if (reply->status == SERVICE_STATUS_OK && reply->id == SERVICE_BLACK_BOX) w.length += blackbox_page(reply->store, reply->page, w.bytes + w.length);
+  if (reply->status == SERVICE_STATUS_OK && reply->id == SERVICE_HEALTH) {
+    wire_health_t health;
+    blackbox_health(&health);
+    put(&w, &health, sizeof health);
+  }
   const size_t data = w.length - HEAD;
   answer[0] = (uint8_t)(reply->id | ANSWER_BIT);
   answer[1] = reply->sequence;

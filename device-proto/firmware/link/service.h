@@ -14,6 +14,8 @@ typedef struct {
   uint8_t id;
   uint8_t sequence;
   uint8_t status;
+  uint8_t store; /* of a page of the black box */
+  uint16_t page;
 } service_reply_t;
 
 /* Carries a request out, once. `whole` is false when it was longer than SERVICE_REQUEST_MAX. False: too short to answer. */

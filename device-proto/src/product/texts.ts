@@ -71,6 +71,10 @@ export const displayTexts = {
   cardPulled2: { ja: "抜かれました", en: "" },
   cardFailed1: { ja: "カードの応答が", en: "The card does" },
   cardFailed2: { ja: "ありません", en: "not answer" },
+  // the black box
+  eraseAsk1: { ja: "記録をすべて", en: "Erase the log of" },
+  eraseAsk2: { ja: "消しますか?", en: "this reader?" },
+  eraseDone: { ja: "消しました", en: "Erased" },
 } as const satisfies Readonly<Record<string, DisplayText>>;
 
 /** Name of a display text. */

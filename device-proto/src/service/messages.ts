@@ -4,6 +4,8 @@ import { bytes, rest, struct, u8 } from "../codec/index.js";
 export const serviceMessages = {
   identify: { id: 0x01, readOnly: true },
   blink: { id: 0x02, readOnly: true },
+  blackBox: { id: 0x05, readOnly: true },
+  health: { id: 0x06, readOnly: true },
 } as const;
 
 /** status of a service answer. */

@@ -1,4 +1,4 @@
-import { type Answer, ccidClaims, type CommandName, notices } from "@inkan/device-proto";
+import { type Answer, type BlackBoxEvent, ccidClaims, type CommandName, type Health, notices } from "@inkan/device-proto";
 import { abortError, InkanError } from "../errors.js";
 import { type Clock, startTimer } from "../exchange/clock.js";
 import { answerFailure, closedFailure } from "../exchange/machine.js";
@@ -109,6 +109,22 @@ export class Reader implements AsyncDisposable {
   async blink(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     if (!this.#transport.blink) throw new InkanError("unsupported", { detail: "blinking works over the link (serial: or virtual:)" });
     await this.#transport.blink(options.signal);
+  }
+
+  /** How the reader has been since its last reset: uptime, counters, stack. Rejects with `unsupported` where the transport cannot ask for it. */
+  async health(options: { readonly signal?: AbortSignal } = {}): Promise<Health> {
+    if (!this.#transport.health) throw new InkanError("unsupported", { detail: "health is told over the link (serial: or virtual:)" });
+    return this.#transport.health(options.signal);
+  }
+
+  /**
+   * What the reader wrote down of its last days: kinds of messages, status words and times, never contents; oldest first. Rejects with
+   * `unsupported` where the transport cannot ask for it.
+   */
+  async blackBox(options: { readonly signal?: AbortSignal } = {}): Promise<readonly BlackBoxEvent[]> {
+    if (!this.#transport.blackBox)
+      throw new InkanError("unsupported", { detail: "the black box is read over the link (serial: or virtual:)" });
+    return this.#transport.blackBox(options.signal);
   }
 
   /** What is in the slot now. */

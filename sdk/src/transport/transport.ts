@@ -1,3 +1,4 @@
+import type { BlackBoxEvent, Health } from "@inkan/device-proto";
 /** Why a transport is no longer usable. */
 export type ClosedReason = "closed" | "unplugged" | "port-lost" | "session-broken" | "violation";
 
@@ -50,6 +51,10 @@ export interface Transport {
   readonly notifies?: boolean;
   /** Says who the reader is without touching the card. */
   identify?(signal?: AbortSignal): Promise<ReaderIdentity>;
+  /** How the reader has been since its last reset, where the transport can ask for it. */
+  health?(signal?: AbortSignal): Promise<Health>;
+  /** Everything the reader has written down, where the transport can ask for it; oldest first. */
+  blackBox?(signal?: AbortSignal): Promise<readonly BlackBoxEvent[]>;
   /** Lights the reader's display for 3 s, where the transport can ask for it. */
   blink?(signal?: AbortSignal): Promise<void>;
   /** Sends one PC_to_RDR message. Resolves when the transport needs the bytes no more (they may be wiped then), not when it is answered. */

@@ -48,6 +48,8 @@ void keypad_irq(void) {
   }
 }
 
+bool hal_key_down(void) { return columns_low() != 0; }
+
 uint16_t hal_keys(void) {
   if (columns_low() == 0) return 0;
   uint16_t keys = 0;

@@ -15,16 +15,26 @@ static struct {
   uint32_t fault_pc, fault_lr, fault_cause; /* of the last fault; 0 = none */
 } s_kept __attribute__((section(".noinit")));
 
+static uint8_t s_reason;
+static hal_fault_t s_fault;
+
 static uint32_t kept_check(void) { return s_kept.magic ^ s_kept.boot_count * 0x9e3779b1u; }
 
 void reset_start(void) {
   if (s_kept.magic == NOINIT_MAGIC && s_kept.check == kept_check()) {
     s_kept.boot_count++;
+    const uint32_t reason = WATCHDOG_REASON;
+    s_reason = s_kept.fault_cause != 0                  ? HAL_BOOT_FAULT
+               : (reason & WATCHDOG_REASON_FORCE) != 0 ? HAL_BOOT_REQUEST
+               : (reason & WATCHDOG_REASON_TIMER) != 0 ? HAL_BOOT_WATCHDOG
+                                                       : HAL_BOOT_RUN_PIN;
+    s_fault = (hal_fault_t){s_kept.fault_cause, s_kept.fault_pc, s_kept.fault_lr};
   } else {
+    s_reason = HAL_BOOT_POWER;
     s_kept.magic = NOINIT_MAGIC;
     s_kept.boot_count = 1;
-    s_kept.fault_pc = s_kept.fault_lr = s_kept.fault_cause = 0;
   }
+  s_kept.fault_pc = s_kept.fault_lr = s_kept.fault_cause = 0; /* told once */
   s_kept.check = kept_check();
   /* The watchdog resets everything but the oscillators (4.7.4). RP2040-E1: it counts twice per tick. */
   PSM_WDSEL = 0x0001fffcu;
@@ -36,6 +46,11 @@ void hal_watchdog(void) {
 #ifndef NEGATIVE_WATCHDOG_NOT_FED
   WATCHDOG_LOAD = WATCHDOG_US * 2u;
 #endif
+}
+
+uint8_t hal_boot_reason(hal_fault_t *fault) {
+  *fault = s_fault;
+  return s_reason;
 }
 
 uint32_t hal_boot_count(void) { return s_kept.boot_count; }

@@ -8,10 +8,9 @@ extern uint32_t __bss_start[], __bss_end[], __message_start[], __message_end[], 
 
 _Noreturn void app_reset(void);
 void fault_entry(void);
-uint32_t stack_unused(void);
 
-/* An interrupt nobody asked for: the same end as any other fault. */
-void irq_unexpected(void);
+/* An interrupt nobody asked for: the same end as any other fault. The very same code, or a push of its own would hide the exception frame. */
+void irq_unexpected(void) __attribute__((alias("fault_entry")));
 #define WEAK_IRQ(name) void name(void) __attribute__((weak, alias("irq_unexpected")))
 WEAK_IRQ(irq_timer_0);
 WEAK_IRQ(irq_usbctrl);
@@ -82,13 +81,11 @@ void irq_enable(uint32_t irq, uint32_t priority) {
   NVIC_ISER = BIT(irq);
 }
 
-uint32_t stack_unused(void) {
+uint32_t hal_stack_used(void) {
   const uint32_t *p = __stack_bottom;
   while (p < __stack_top && *p == STACK_PAINT) p++;
-  return (uint32_t)(p - __stack_bottom) * 4u;
+  return (uint32_t)(__stack_top - p) * 4u;
 }
-
-void irq_unexpected(void) { fault_entry(); }
 
 /* HardFault, NMI and everything unexpected. Hands the exception frame over; the stack may be the very thing that is broken, so it starts afresh. */
 __attribute__((naked)) void fault_entry(void) {

@@ -1,13 +1,20 @@
 import {
+  type BlackBoxEvent,
+  blackBoxRequest,
+  blackBoxStore,
   ccidClaims,
   channel,
   CodecError,
   Deframer,
+  decodeBlackBoxPage,
   decodeIdentity,
   encodeFrameInto,
   type Frame,
+  type Health,
+  healthLayout,
   hex,
   linkLimits,
+  mergeBlackBox,
   maxEncodedFrame,
   serviceMessage,
   serviceMessages,
@@ -137,13 +144,32 @@ export class LinkTransport implements Transport {
 
   async identify(signal?: AbortSignal): Promise<ReaderIdentity> {
     const data = await this.#service(serviceMessages.identify.id, signal);
-    try {
-      const { product, firmware, uniqueId, imageHash, testIds, testKey } = decodeIdentity(data);
-      return { product, firmware, serial: hex(uniqueId).toUpperCase(), imageHash, testIds, testKey };
-    } catch (error) {
-      if (!(error instanceof CodecError)) throw error;
-      throw new InkanError("protocol", { detail: `identify: ${error.message}` }, { cause: error });
-    }
+    const { product, firmware, uniqueId, imageHash, testIds, testKey } = decoded("identify", data, decodeIdentity);
+    return { product, firmware, serial: hex(uniqueId).toUpperCase(), imageHash, testIds, testKey };
+  }
+
+  async health(signal?: AbortSignal): Promise<Health> {
+    return decoded("health", await this.#service(serviceMessages.health.id, signal), (data) => {
+      return healthLayout.decode(data.subarray(0, healthLayout.size)); // a newer reader may say more
+    });
+  }
+
+  async blackBox(signal?: AbortSignal): Promise<readonly BlackBoxEvent[]> {
+    const store = async (which: number): Promise<BlackBoxEvent[]> => {
+      const events: BlackBoxEvent[] = [];
+      for (let page: number | undefined = 0; page !== undefined; ) {
+        const asked: Uint8Array = blackBoxRequest.encode({ store: which, page });
+        const answer = decoded("black box", await this.#service(serviceMessages.blackBox.id, signal, asked), decodeBlackBoxPage);
+        events.push(...answer.events);
+        // pages only go up, or a reader that lies would be read for ever
+        if (answer.next !== undefined && answer.next <= page)
+          throw new InkanError("protocol", { detail: "black box: its pages run in a circle" });
+        page = answer.next;
+      }
+      return events;
+    };
+    const flash = await store(blackBoxStore.flash);
+    return mergeBlackBox(await store(blackBoxStore.ring), flash);
   }
 
   async blink(signal?: AbortSignal): Promise<void> {
@@ -167,7 +193,7 @@ export class LinkTransport implements Transport {
   }
 
   /** Sends a service request without data and gives the answer's data after its status byte. */
-  #service(id: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  #service(id: number, signal: AbortSignal | undefined, data: Uint8Array = new Uint8Array(0)): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(abortError(signal));
       if (this.#over) return reject(new InkanError("session-broken"));
@@ -183,7 +209,7 @@ export class LinkTransport implements Transport {
       const cancel = startTimer(this.#clock, SERVICE_MS, () => end(() => reject(new InkanError("deadline-passed", { ms: SERVICE_MS }))));
       signal?.addEventListener("abort", onAbort, { once: true });
       this.#services.set(sequence, { id, resolve: (data) => end(() => resolve(data)), reject: (error) => end(() => reject(error)) });
-      void this.#send(channel.service, serviceMessage.encode({ id, sequence, length: 0, data: new Uint8Array(0) }));
+      void this.#send(channel.service, serviceMessage.encode({ id, sequence, length: data.length, data }));
     });
   }
 
@@ -317,5 +343,15 @@ export class LinkTransport implements Transport {
         },
         { background: wake.background },
       );
+  }
+}
+
+/** A service answer's data; bytes that are none of it are the reader's fault. */
+function decoded<T>(what: string, data: Uint8Array, decode: (data: Uint8Array) => T): T {
+  try {
+    return decode(data);
+  } catch (error) {
+    if (!(error instanceof CodecError)) throw error;
+    throw new InkanError("protocol", { detail: `${what}: ${error.message}` }, { cause: error });
   }
 }

@@ -1,0 +1,31 @@
+/* unheard.c - on a PC the black box is often not there: these weak twins take what is told to it. A program that links blackbox/ gets the real one. */
+#include "blackbox/blackbox.h"
+#include "blackbox/hold.h"
+#include "hal/hal.h"
+
+#define WEAK __attribute__((weak))
+WEAK void blackbox_start(void) {}
+WEAK void blackbox_event(uint8_t kind, uint8_t a, uint16_t b) {
+  (void)kind;
+  (void)a;
+  (void)b;
+}
+WEAK void blackbox_count(blackbox_count_t what) { (void)what; }
+WEAK void blackbox_secret(bool under_way) { (void)under_way; }
+WEAK uint64_t blackbox_step(uint64_t now, bool idle) {
+  (void)now;
+  (void)idle;
+  return UINT64_MAX;
+}
+WEAK size_t blackbox_page(uint8_t store, uint16_t page, uint8_t data[BLACKBOX_PAGE_MAX]) {
+  (void)store;
+  (void)page;
+  (void)data;
+  return 0;
+}
+WEAK void blackbox_health(wire_health_t *health) { *health = (wire_health_t){0}; }
+WEAK uint64_t hold_step(uint64_t now) {
+  (void)now;
+  return UINT64_MAX;
+}
+WEAK void hold_stop(void) {}
