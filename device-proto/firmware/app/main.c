@@ -54,12 +54,10 @@ void app_step(void) {
   uint64_t next = serve(true);
   size_t length;
   if (usb_pipe_message(&length)) {
-    hold_stop();
     usb_pipe_answer(ccid_run(FACE_USB, length));
     next = 0;
   }
   if (link_message_ready(&length)) {
-    hold_stop();
     link_answer(ccid_run(FACE_LINK, length));
     next = 0;
   }
