@@ -9,7 +9,9 @@ export interface CampaignEntry {
 /** Every campaign: one row each, in the order of the alphabet. */
 export const campaigns: readonly CampaignEntry[] = [
   { name: "interleavings", load: async () => (await import("./interleavings.js")).interleavings },
+  { name: "line-faults", load: async () => (await import("./line-faults.js")).lineFaults },
   { name: "pin-secrecy", load: async () => (await import("./pin-secrecy.js")).pinSecrecy },
+  { name: "t0-parity", load: async () => (await import("./t0-parity.js")).t0Parity },
 ];
 
 /** The rows of the registry, or of the module at `url` that exports `campaigns` like this one. */

@@ -49,10 +49,13 @@ export class Responder implements BlockMachine {
   parameters: LineParameters | null = null;
   readonly #transmit: (command: Uint8Array) => { response: Uint8Array; thinkMs: number };
   readonly #faults: T1Faults;
+  readonly #longest: number;
 
-  constructor(transmit: (command: Uint8Array) => { response: Uint8Array; thinkMs: number }, faults: T1Faults) {
+  /** `longest`: sends no longer INF than this, whatever IFSD allows. */
+  constructor(transmit: (command: Uint8Array) => { response: Uint8Array; thinkMs: number }, faults: T1Faults, longest = 254) {
     this.#transmit = transmit;
     this.#faults = faults;
+    this.#longest = longest;
   }
 
   get counts(): { readonly received: number; readonly sent: number } {
@@ -202,8 +205,9 @@ export class Responder implements BlockMachine {
 
   #chunk(): Step {
     const s = this.state;
-    const inf = s.answer.slice(0, s.ifsd);
-    s.answer = s.answer.slice(s.ifsd);
+    const length = Math.min(s.ifsd, this.#longest);
+    const inf = s.answer.slice(0, length);
+    s.answer = s.answer.slice(length);
     s.lastNs = s.ns;
     s.ns ^= 1;
     const step = this.#send({ nad: 0, pcb: (s.lastNs << 6) | (s.answer.length ? 0x20 : 0), inf }, "I");

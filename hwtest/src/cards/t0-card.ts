@@ -26,7 +26,7 @@ export type T0CardOptions = {
 export interface CharacterMachine {
   /** RST rose; the ATR is sent by the line. */
   reset(): void;
-  /** Characters to send; bit 8 = the first sending has wrong parity. */
+  /** Characters to send; bit 8 = the first sending has wrong parity; bits 9 up = etu to wait before it, beyond those that are due. */
   receive(byte: number): number[];
   /** State as plain data. */
   save(): unknown;
@@ -212,8 +212,9 @@ export class T0Card implements LineCard {
   #next(atNs: number): void {
     const s = this.#s;
     const [value = 0] = s.outgoing;
-    const wrong = s.tries < Math.max(timesOf(this.#options.wrong, s.outCount), value >> 8);
-    this.#characters.send([(value & 0xff) | (wrong ? 0x100 : 0)], atNs, 12);
+    const wrong = s.tries < Math.max(timesOf(this.#options.wrong, s.outCount), (value >> 8) & 1);
+    const pauseNs = s.tries === 0 ? (value >>> 9) * this.#characters.etuNs : 0;
+    this.#characters.send([(value & 0xff) | (wrong ? 0x100 : 0)], atNs + pauseNs, 12);
     s.sentNs = this.#characters.state.sendNs;
     s.heard = false;
   }
