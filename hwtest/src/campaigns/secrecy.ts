@@ -231,7 +231,7 @@ function firstDifference(a: readonly string[], b: readonly string[]): string | u
  * secret, the moments at which wires changed last (the keys the person pressed, as the world saw them; no register shows them), and how
  * many pages the person saw change (the letter in the chooser's cell; what the panel holds at the end is compared).
  */
-function leaves(value: unknown, path: string, into: Record<string, string>): void {
+export function leaves(value: unknown, path: string, into: Record<string, string>): void {
   if (path === "slot.card" || path === "display.revision" || /^pio\d\.changedNs$/.test(path)) return;
   if (ArrayBuffer.isView(value)) into[path] = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("hex");
   else if (value !== null && typeof value === "object")
