@@ -1,5 +1,15 @@
 import { blackBoxEvents, blackBoxLimits, blackBoxRecord } from "../src/blackbox/index.js";
-import { answerOf, ccidClaims, ccidClassDescriptor, endpoints, PC_to_RDR, RDR_to_PC, ratePairs, slotError } from "../src/ccid/index.js";
+import {
+  answerOf,
+  ccidClaims,
+  ccidClassDescriptor,
+  endpoints,
+  PC_to_RDR,
+  RDR_to_PC,
+  ratePairs,
+  securePath,
+  slotError,
+} from "../src/ccid/index.js";
 import type { Fields, Struct } from "../src/codec/index.js";
 import { commandHeader, answerHeader, pinModifyBlock, pinVerifyBlock } from "../src/ccid/index.js";
 import { frameHeader, hello, helloAck, linkLimits, refuse } from "../src/link/index.js";
@@ -77,6 +87,18 @@ export function printWireReference(): string {
     layout(pinVerifyBlock),
     "\n### PC_to_RDR_Secure: PIN modification\n\n",
     layout(pinModifyBlock),
+    "\n### Which commands may carry a secret from the pad\n\nCLA 00h to 03h. Everything else is refused on the secure path.\n\n",
+    table(
+      ["command", "INS", "P1", "operation", "current one typed too", "where"],
+      securePath.map(({ name, ins, p1, operation, askCurrent, ifProductAllows }) => [
+        name,
+        `${hexByte(ins)}h`,
+        `${hexByte(p1)}h`,
+        operation,
+        askCurrent ? "yes" : "no",
+        ifProductAllows ? "products that allow it" : "always",
+      ]),
+    ),
     "\n## The CCID class descriptor of the reference product\n\n",
     table(["field", "value", "hex"], claims),
     "\n## Endpoints\n\n",

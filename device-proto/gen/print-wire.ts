@@ -26,6 +26,7 @@ import {
   PC_to_RDR,
   pinModifyBlock,
   pinVerifyBlock,
+  securePath,
   ratePairs,
   RDR_to_PC,
   slotError,
@@ -73,6 +74,13 @@ export function printWire(product: Product): string {
     defines("RDR_TO_PC_", { ...upperKeys(RDR_to_PC), ...upperKeys(notices) }),
     `/* which answer each command has: X(command, answer) */\n#define WIRE_ANSWERS(X) \\\n${Object.entries(answerOf)
       .map(([c, a]) => `  X(PC_TO_RDR_${c.toUpperCase()}, RDR_TO_PC_${a.toUpperCase()})`)
+      .join(" \\\n")}\n`,
+    `/* the secure path: which commands may carry a secret from the pad: X(ins, p1, modify, ask_current, only where the product allows it) */\n`,
+    `#define WIRE_SECURE_PATH(X) \\\n${securePath
+      .map(
+        ({ ins, p1, operation, askCurrent, ifProductAllows }) =>
+          `  X(0x${ins.toString(16)}, 0x${p1.toString(16).padStart(2, "0")}, ${operation === "modify"}, ${askCurrent}, ${ifProductAllows === true})`,
+      )
       .join(" \\\n")}\n`,
     "/* bStatus */\n",
     defines("ICC_", iccStatus),

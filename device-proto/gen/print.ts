@@ -2,6 +2,7 @@ import { printCardPio } from "../src/pio/index.js";
 import { printWords } from "../src/product/print-front.js";
 import { referenceDefinition, referenceProduct } from "../src/product/reference.js";
 import { printProductReference, productHeaders } from "./print-product.js";
+import { printPinVectors } from "./print-pin-vectors.js";
 import { printBlackBox, printErrors, printWireReference } from "./print-reference.js";
 
 /** One printed file: path from device-proto's folder, and its text. */
@@ -16,6 +17,7 @@ export function printed(): readonly Printed[] {
     ...productHeaders(referenceProduct).map(({ path, text }) => ({ path: `firmware/${path}`, text })),
     { path: "firmware/gen/card_pio_gen.h", text: printCardPio() },
     { path: "firmware/gen/words_gen.h", text: printWords() },
+    { path: "vectors/pin.json", text: printPinVectors() },
     { path: "../docs/reference/errors.md", text: printErrors() },
     { path: "../docs/reference/blackbox.md", text: printBlackBox() },
     { path: "../docs/reference/products.md", text: printProductReference(referenceProduct, referenceDefinition) },

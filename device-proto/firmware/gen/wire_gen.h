@@ -41,6 +41,14 @@
   X(PC_TO_RDR_MECHANICAL, RDR_TO_PC_SLOTSTATUS) \
   X(PC_TO_RDR_ABORT, RDR_TO_PC_SLOTSTATUS) \
   X(PC_TO_RDR_SETDATARATEANDCLOCKFREQUENCY, RDR_TO_PC_DATARATEANDCLOCKFREQUENCY)
+/* the secure path: which commands may carry a secret from the pad: X(ins, p1, modify, ask_current, only where the product allows it) */
+#define WIRE_SECURE_PATH(X) \
+  X(0x20, 0x00, false, false, false) \
+  X(0x24, 0x00, true, true, false) \
+  X(0x24, 0x01, true, false, false) \
+  X(0x2c, 0x00, true, true, true) \
+  X(0x2c, 0x01, false, false, true) \
+  X(0x2c, 0x02, true, false, true)
 /* bStatus */
 #define ICC_ACTIVE 0x00u
 #define ICC_INACTIVE 0x01u

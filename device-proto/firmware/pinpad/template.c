@@ -5,17 +5,19 @@
  *     modify   … 5 offset old  6 offset new  7 max  8 min  9 bConfirmPIN  10 condition  11 bNumberMessage  12 wLangId  14 bMsgIndex1
  *              (bMsgIndex2 unless bNumberMessage is 0) (bMsgIndex3 if it is 3)  bTeoPrologue[3]  APDU */
 #include "pinpad/template.h"
+#include "gen/product_gen.h"
+#include "gen/wire_gen.h"
 
 #define DEFAULT_TIMEOUT_S 60u /* bTimeOut 0 */
 
-/* Which commands may carry a secret: nothing else reaches the card on the secure path. RESET RETRY COUNTER (2C) is not enabled in this product. */
+/* Which commands may carry a secret: nothing else reaches the card on the secure path. The table is device-proto/src/ccid/pin.ts. */
 static const struct {
   uint8_t ins, p1;
-  bool modify, ask_current;
+  bool modify, ask_current, if_product_allows;
 } k_commands[] = {
-    {0x20, 0x00, false, false}, /* VERIFY */
-    {0x24, 0x00, true, true},   /* CHANGE REFERENCE DATA: current and new */
-    {0x24, 0x01, true, false},  /* new only, after a VERIFY: with the current one asked for, current || new would become the secret */
+#define ROW(INS, P1, MODIFY, ASK_CURRENT, IF_ALLOWED) {INS, P1, MODIFY, ASK_CURRENT, IF_ALLOWED},
+    WIRE_SECURE_PATH(ROW)
+#undef ROW
 };
 
 static bool bad(size_t *bad_offset, size_t offset) {
@@ -28,7 +30,7 @@ static bool command_allowed(const pin_template_t *t, size_t apdu_at, size_t *bad
   if ((t->apdu[0] & 0xfcu) != 0) return bad(bad_offset, apdu_at);
   bool ins_known = false;
   for (size_t i = 0; i < sizeof k_commands / sizeof k_commands[0]; i++) {
-    if (k_commands[i].ins != t->apdu[1] || k_commands[i].modify != t->modify) continue;
+    if (k_commands[i].ins != t->apdu[1] || k_commands[i].modify != t->modify || (k_commands[i].if_product_allows && !PRODUCT_ALLOW_2C)) continue;
     ins_known = true;
     if (k_commands[i].p1 != t->apdu[2]) continue;
     return k_commands[i].ask_current == t->ask_current || bad(bad_offset, 9);

@@ -477,6 +477,26 @@ static void table(void) {
   refuse(3, 0x08, 3);
   refuse(3, 0x40, 3);
   refuse(5, 3, 5);
+  STORY("the same of a change, each with the offset of the field that is wrong");
+  static const uint8_t change[] = {1, 30, 0x82, 0, 0, 0, 4, 4, 4, 3, 2, 3, 0x11, 0x04, 0, 1, 2, 0, 0, 0, 0x00, 0x24, 0x00, 0x80, 8, 1, 2, 3, 4, 5, 6, 7, 8};
+  static const struct { uint8_t at, value, offset; } malformed[] = {
+      {0, 2, 0}, {2, 0x83, 2}, {2, 0x86, 3}, {6, 0, 6}, {6, 8, 2}, {7, 3, 7}, {9, 4, 9}, {9, 1, 9}, {11, 4, 11}, {11, 0xfe, 11},
+      {18, 0x20, 18}, {18, 0x80, 18}, {20, 0x10, 20}, {20, 0x0c, 20}, {20, 0x80, 20}, {21, 0x20, 21}, {21, 0x2c, 21}, {22, 0x02, 22}, {24, 7, 24}, {24, 9, 24},
+  };
+  fresh();
+  fake_type("1234o5678o5678o");
+  RUN(change);
+  CHECK(got("\x00\x24\x00\x80\x08" "12345678", 13));
+  for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++) {
+    uint8_t block[sizeof change];
+    memcpy(block, change, sizeof block);
+    block[malformed[i].at] = malformed[i].value;
+    fresh();
+    RUN(block);
+    CHECK(r->outcome == PIN_REFUSED && g_fake_card->count == 0 && g_fake->lamp_on_count == 0);
+    if (r->bad_offset != malformed[i].offset) printf("malformed row %zu: offset %zu\n", i, r->bad_offset);
+    CHECK(r->bad_offset == malformed[i].offset);
+  }
   for (size_t length = 0; length < sizeof k_verify; length++) {
     uint8_t *exact = malloc(length + 1);
     memcpy(exact, k_verify, length);
@@ -485,6 +505,104 @@ static void table(void) {
     CHECK(r->outcome == PIN_REFUSED);
     free(exact);
   }
+}
+
+/* ---- the table of formats, judged by an oracle of its own (device-proto/src/ccid/pin-format.ts) --------------------- */
+
+static size_t hex_value(const char *line, const char *key, uint8_t *bytes) {
+  char quoted[32];
+  snprintf(quoted, sizeof quoted, "\"%s\": \"", key);
+  const char *at = strstr(line, quoted) + strlen(quoted);
+  size_t n = 0;
+  for (unsigned byte; *at != '"' && sscanf(at, "%2x", &byte) == 1; at += 2) bytes[n++] = (uint8_t)byte;
+  return n;
+}
+/* The keys for a field: digits as they are; letters tapped in letter mode. */
+static void type_field(const char *line, const char *key, unsigned times) {
+  static const char *const taps[] = {"0", "1", "ABC2", "DEF3", "GHI4", "JKL5", "MNO6", "PQRS7", "TUV8", "WXYZ9"};
+  char quoted[32], keys[128];
+  snprintf(quoted, sizeof quoted, "\"%s\": \"", key);
+  const char *text = strstr(line, quoted) + strlen(quoted);
+  if (*text == '"') return;
+  for (; times > 0; times--) {
+    size_t n = 0;
+    bool letters = false;
+    for (const char *c = text; *c != '"'; c++) letters |= *c >= 'A';
+    if (letters) keys[n++] = 'm';
+    for (const char *c = text; *c != '"'; c++) {
+      unsigned digit = 0;
+      while (letters && strchr(taps[digit], *c) == NULL) digit++;
+      if (!letters) {
+        keys[n++] = *c;
+        continue;
+      }
+      for (const char *tap = taps[digit]; tap <= strchr(taps[digit], *c); tap++) keys[n++] = (char)('0' + digit);
+      keys[n++] = 'n';
+    }
+    keys[n++] = 'o';
+    keys[n] = 0;
+    fake_type(keys);
+  }
+}
+
+static void vectors(void) {
+  STORY("every format, justification, style, position, block and length field: the oracle's command");
+  char path[1024];
+  snprintf(path, sizeof path, "%s", __FILE__);
+  char *slash = strrchr(path, '/');
+  snprintf(slash == NULL ? path : slash, sizeof path - (slash == NULL ? 0 : (size_t)(slash - path)), "/../../vectors/pin.json");
+  FILE *file = fopen(path, "rb");
+  CHECK(file != NULL);
+  if (file == NULL) return;
+  char line[1024];
+  unsigned count = 0, wrong = 0, changes_seen = 0;
+  while (fgets(line, sizeof line, file) != NULL) {
+    if (strstr(line, "\"block\": ") == NULL) continue;
+    uint8_t block[300], apdu[300];
+    const size_t length = hex_value(line, "block", block), wanted = hex_value(line, "apdu", apdu);
+    fresh();
+    type_field(line, "current", 1);
+    type_field(line, "new", 2);
+    run(block, length);
+    count++;
+    changes_seen += block[0];
+    if (!got(apdu, wanted) || !clean()) {
+      if (wrong++ < 5) printf("%s", line);
+    }
+  }
+  fclose(file);
+  CHECK(wrong == 0);
+  CHECK(count > 500 && changes_seen > 100);
+}
+
+/* Every command there is: 65 536 CLA and INS, with every P1, as a verification, a change, and a change that asks for the current one. */
+static void every_command(void) {
+  STORY("65 536 CLA and INS x 256 P1 x 3 operations: only the table's take a secret");
+  static const uint8_t with_current[] = MODIFY(0x00, 0, 0, 4, 4, 3, 0, 0, 0, 0, 0, 0x00, 0x24, 0x00, 0x80), new_only[] = MODIFY(0x00, 0, 0, 4, 4, 1, 0, 0, 0, 0, 0, 0x00, 0x24, 0x01, 0x80);
+  static const struct { const uint8_t *block; size_t length, apdu; } forms[] = {{k_verify, sizeof k_verify, 15}, {with_current, sizeof with_current, 18}, {new_only, sizeof new_only, 18}};
+  unsigned allowed = 0, offsets_wrong = 0;
+  for (unsigned form = 0; form < 3; form++) {
+    uint8_t block[32];
+    memcpy(block, forms[form].block, forms[form].length);
+    uint8_t *apdu = block + forms[form].apdu;
+    for (unsigned command = 0; command < 0x1000000u; command++) {
+      apdu[0] = (uint8_t)(command >> 16);
+      apdu[1] = (uint8_t)(command >> 8);
+      apdu[2] = (uint8_t)command;
+      pin_template_t t;
+      size_t bad_offset = 0;
+      if (template_parse(block, forms[form].length, &t, &bad_offset)) {
+        const bool right = form == 0 ? apdu[1] == 0x20 && apdu[2] == 0 : apdu[1] == 0x24 && apdu[2] == form - 1u;
+        if (!right || apdu[0] > 3) CHECK(!"a secret for another command");
+        allowed++;
+        continue;
+      }
+      const size_t offset = apdu[0] > 3 ? 0u : apdu[1] != (form == 0 ? 0x20 : 0x24) ? 1u : 2u;
+      offsets_wrong += bad_offset != forms[form].apdu + offset && !(form != 0 && apdu[0] <= 3 && apdu[1] == 0x24 && apdu[2] <= 1 && bad_offset == 9);
+    }
+  }
+  CHECK(allowed == 4 * 3);
+  CHECK(offsets_wrong == 0);
 }
 
 /* Any block at all: refused, or a secret goes only where it may. The sanitizers watch the rest. */
@@ -672,6 +790,8 @@ int main(void) {
   formats();
   changes();
   table();
+  vectors();
+  every_command();
   noise();
   secrecy();
   return check_end("pinpad");

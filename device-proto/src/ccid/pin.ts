@@ -45,3 +45,28 @@ export const pinModifyBlock = struct({
   /** bMsgIndex2 and bMsgIndex3 as far as bNumberMessage and bConfirmPIN ask for them, bTeoPrologue (3), abPINApdu. */
   tail: rest,
 });
+
+/** A command that may carry a secret from the pad to the card. */
+export interface SecureCommand {
+  readonly name: string;
+  readonly ins: number;
+  readonly p1: number;
+  readonly operation: keyof typeof pinOperation;
+  /** Modification: the current secret (or the resetting code) is typed, too, and goes first. */
+  readonly askCurrent: boolean;
+  /** Only where the product definition enables it. */
+  readonly ifProductAllows?: true;
+}
+
+/**
+ * The secure path: nothing else takes a secret from the pad. CLA is 00…03 (first interindustry values, ISO 7816-4 §5.4.1: no chaining, no
+ * secure messaging). `24 01` is new data only, after a VERIFY: with the current secret before it, the card would take both for the new one.
+ */
+export const securePath: readonly SecureCommand[] = [
+  { name: "VERIFY", ins: 0x20, p1: 0x00, operation: "verify", askCurrent: false },
+  { name: "CHANGE REFERENCE DATA, current and new", ins: 0x24, p1: 0x00, operation: "modify", askCurrent: true },
+  { name: "CHANGE REFERENCE DATA, new", ins: 0x24, p1: 0x01, operation: "modify", askCurrent: false },
+  { name: "RESET RETRY COUNTER, code and new", ins: 0x2c, p1: 0x00, operation: "modify", askCurrent: true, ifProductAllows: true },
+  { name: "RESET RETRY COUNTER, code", ins: 0x2c, p1: 0x01, operation: "verify", askCurrent: false, ifProductAllows: true },
+  { name: "RESET RETRY COUNTER, new", ins: 0x2c, p1: 0x02, operation: "modify", askCurrent: false, ifProductAllows: true },
+];
