@@ -7,6 +7,7 @@ export type { World } from "./cli/world.js";
 const secret = [
   ["--pin-stdin", "option.pin-stdin"],
   ["--last-try", "option.last-try"],
+  ["--allow-clear-network", "option.allow-clear-network"],
 ] as const;
 
 /** Every verb: what is typed. What it does is in its own file and loaded when it is wanted. */
@@ -33,6 +34,7 @@ export const verbs: readonly Verb[] = [
   {
     syntax: "card apdu <hex...>",
     summary: "verb.card-apdu",
+    options: [["--allow-clear-network", "option.allow-clear-network"]],
     example: "inkan card apdu 00A4040C0AD392F000260100000001",
     load: () => import("./commands/card.apdu.js"),
   },
@@ -105,6 +107,8 @@ export const verbs: readonly Verb[] = [
     options: [
       ["--card <name>", "option.card"],
       ["--pty <path>", "option.pty"],
+      ["--tcp <host:port>", "option.tcp"],
+      ["--expose", "option.expose"],
       ["--usbredir <socket>", "option.usbredir"],
       ["--flash <file>", "option.flash"],
       ["--detach", "option.detach"],

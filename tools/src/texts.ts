@@ -81,6 +81,15 @@ export const texts = {
   "option.revocation": { ja: "失効の確認: required か none", en: "revocation: required or none" },
   "option.card": { ja: "はじめに入っているカード: standard か none", en: "the card at the start: standard or none" },
   "option.pty": { ja: "このパスを仮想シリアルポートへのリンクにする", en: "make this path a link to a virtual serial port" },
+  "option.allow-clear-network": {
+    ja: "暗証番号を暗号化されないネットワークに流すことを許す",
+    en: "let a secret cross a network in clear",
+  },
+  "option.tcp": {
+    ja: "リンクをこの TCP ポートで待ち受ける（0 は空いているポート）",
+    en: "offer the link on this TCP port (0: any free one)",
+  },
+  "option.expose": { ja: "ほかの機械からの接続も受ける", en: "let other machines connect, too" },
   "option.usbredir": {
     ja: "仮想マシンに USB で渡すソケット（QEMU の usb-redir）",
     en: "a socket that gives the reader's USB to a virtual machine (QEMU's usb-redir)",
@@ -113,7 +122,25 @@ export const texts = {
   "usage.trace-name": { ja: "--trace のファイル名は .jsonl か .pcapng で終わります", en: "a --trace file ends in .jsonl or .pcapng" },
   "usage.fingers": { ja: "--fingers は auto か auth=…,sign=… です", en: "--fingers is auto or auth=…,sign=…" },
   "usage.card-name": { ja: "カードは standard か none です: {name}", en: "the card is standard or none: {name}" },
-  "usage.virtual-door": { ja: "--pty か --usbredir を付けてください", en: "add --pty or --usbredir" },
+  "usage.virtual-door": { ja: "--pty、--tcp、--usbredir のどれかを付けてください", en: "add --pty, --tcp or --usbredir" },
+  "usage.host-port": { ja: "HOST:PORT の形で書いてください: {name}", en: "HOST:PORT is expected: {name}" },
+  "usage.one-port": {
+    ja: "シリアルポートは一つです。--pty と --tcp は一緒に使えません",
+    en: "there is one serial port: --pty does not go together with --tcp",
+  },
+  "tcp.exposed": {
+    ja: "{host} で待ち受けると、ほかの機械もこのリーダーを使えます",
+    en: "on {host} other machines could use this reader",
+  },
+  "tcp.exposed-hint": { ja: "それでよければ --expose を付けてください", en: "Use 127.0.0.1, or add --expose if that is meant." },
+  "secret.clear-network": {
+    ja: "暗証番号が暗号化されずにネットワークを流れます: {uri}",
+    en: "the secret would cross a network in clear: {uri}",
+  },
+  "secret.clear-network-hint": {
+    ja: "テンキーで入力するか、確かなら --allow-clear-network を付けてください",
+    en: "Type it on the pad, or add --allow-clear-network if you are sure.",
+  },
   "usage.one-cable": {
     ja: "USB ケーブルは一本です。--usbredir と {other} は一緒に使えません",
     en: "there is one USB cable: --usbredir does not go together with {other}",

@@ -6,6 +6,7 @@ import { LinkTransport } from "../transport/link/transport.js";
 import type { SerialBindingLike } from "../transport/serial/binding.js";
 import { defaultBaud, serialStream } from "../transport/serial/stream.js";
 import type { ReaderAddress, Transport } from "../transport/transport.js";
+import { tcpStream } from "./tcp.js";
 import { UsbTransport } from "../transport/usb.js";
 import { findUsbReaders, type FoundUsbReader } from "./usb.js";
 
@@ -35,9 +36,10 @@ export interface OpenUriOptions {
 export type ReaderUri =
   | { readonly scheme: "usb"; readonly which: string }
   | { readonly scheme: "serial"; readonly path: string; readonly baud: number }
+  | { readonly scheme: "tcp"; readonly host: string; readonly port: number }
   | { readonly scheme: "virtual" };
 
-/** Parses `usb:[SERIAL]`, `serial:PATH[?baud=N]` and `virtual:`. Throws `usage`. */
+/** Parses `usb:[SERIAL]`, `serial:PATH[?baud=N]`, `tcp://HOST:PORT` ([IPv6] in brackets) and `virtual:`. Throws `usage`. */
 export function parseUri(uri: string): ReaderUri {
   const [, scheme, rest = ""] = /^([a-z-]+):(.*)$/s.exec(uri) ?? [];
   if (scheme === "usb") return { scheme, which: rest };
@@ -47,7 +49,15 @@ export function parseUri(uri: string): ReaderUri {
     const baud = query === undefined ? defaultBaud : Number(/^baud=(\d{3,7})$/.exec(query)?.[1]);
     if (path && Number.isInteger(baud)) return { scheme, path, baud };
   }
-  throw new InkanError("usage", { detail: `"${uri}" is no reader; one is usb:[SERIAL], serial:PATH[?baud=N] or virtual:` });
+  if (scheme === "tcp") {
+    const [, six, name, digits] = /^\/\/(?:\[([0-9a-f:.]+)\]|([^[\]:/?#\s]+)):(\d{1,5})$/i.exec(rest) ?? [];
+    const host = six ?? name;
+    const port = Number(digits);
+    if (host !== undefined && port >= 1 && port <= 65_535) return { scheme, host, port };
+  }
+  throw new InkanError("usage", {
+    detail: `"${uri}" is no reader; one is usb:[SERIAL], serial:PATH[?baud=N], tcp://HOST:PORT or virtual:`,
+  });
 }
 
 /**
@@ -87,6 +97,13 @@ export async function openUri(uri: string, options: OpenUriOptions = {}): Promis
         ...(signal && { signal }),
       });
       return Reader.open(transport, common);
+    }
+    case "tcp": {
+      const { host, port } = parsed;
+      const within = { ...(timeoutMs !== undefined && { timeoutMs }), ...(signal && { signal }) };
+      const stream = await tcpStream(host, port, within);
+      const address: ReaderAddress = { uri, name: `${host}:${port}`, path: uri, virtual: false };
+      return Reader.open(await LinkTransport.open(stream, { address, ...(clock && { clock }), ...within }), common);
     }
     case "virtual": {
       if (!options.virtual) throw new InkanError("package-missing", { package: "@inkan/hwtest", command: "npm install @inkan/hwtest" });

@@ -1,5 +1,6 @@
 import type { JpkiCard } from "@inkan/sdk/jpki";
 import { say } from "../texts.js";
+import { refuseClearNetwork } from "./clear-network.js";
 import type { Context } from "./context.js";
 import { stop } from "./failure.js";
 import type { Options } from "./verb.js";
@@ -21,6 +22,7 @@ export function keyName(text: string | undefined, context: Context): KeyName {
  */
 export async function presentSecret(context: Context, jpki: JpkiCard, which: KeyName, options: Options): Promise<number | undefined> {
   const { language, output, signal } = context;
+  if (options["pinStdin"] === true) refuseClearNetwork(context, options);
   const tries = await jpki.triesLeft(which, { signal });
   const name = say(language, which === "sign" ? "secret.sign" : "secret.auth");
   // Safety, not chatter: also with --quiet.

@@ -1,17 +1,18 @@
 import { hex } from "@inkan/device-proto";
 import { statusWord } from "@inkan/sdk/iso7816";
 import { carriesSecret, readApdu } from "../cli/apdu.js";
+import { refuseClearNetwork } from "../cli/clear-network.js";
 import type { Context } from "../cli/context.js";
 import { stop } from "../cli/failure.js";
 import { withCard } from "../cli/readers.js";
-import type { Result } from "../cli/verb.js";
+import type { Options, Result } from "../cli/verb.js";
 import { say } from "../texts.js";
 
 /**
  * `inkan card apdu HEX…`: raw APDUs, in order, stopping at nothing but a broken exchange. `-` takes them from standard input, one a
  * line: the only way to give one that carries a secret, because arguments are seen by every user of the machine.
  */
-export async function run(context: Context, args: readonly string[]): Promise<Result> {
+export async function run(context: Context, args: readonly string[], options: Options): Promise<Result> {
   const { language, output, signal } = context;
   const fromInput = args.length === 1 && args[0] === "-";
   const commands = fromInput ? await readLines(context) : args.map((text) => readApdu(text, context));
@@ -19,6 +20,7 @@ export async function run(context: Context, args: readonly string[]): Promise<Re
     throw stop("refused", { detail: say(language, "apdu.secret-argument"), hint: say(language, "apdu.secret-hint") });
   try {
     return await withCard(context, async (card) => {
+      if (commands.some(carriesSecret)) refuseClearNetwork(context, options);
       const exchanges: object[] = [];
       for (const command of commands) {
         const secret = carriesSecret(command);

@@ -11,6 +11,7 @@ import type { Options, Result } from "../cli/verb.js";
 import { loadBench, loadUsbredir } from "../cli/virtual.js";
 import { benchLine, type Bench } from "../flows/bench-lines.js";
 import { SerialPort } from "../flows/serial-port.js";
+import { TcpDoor, tcpPlace } from "../flows/tcp-door.js";
 import { UsbredirDoor } from "../flows/usbredir-door.js";
 import type { VirtualDoor } from "../flows/virtual-door.js";
 import { say } from "../texts.js";
@@ -28,8 +29,13 @@ export async function run(context: Context, _args: readonly string[], options: O
   const { language, output, force } = context;
   const pty = text(options["pty"]);
   const usbredir = text(options["usbredir"]);
-  if (pty === undefined && usbredir === undefined) throw stop("usage", { detail: say(language, "usage.virtual-door") });
+  const tcp = text(options["tcp"]);
+  if (pty === undefined && usbredir === undefined && tcp === undefined)
+    throw stop("usage", { detail: say(language, "usage.virtual-door") });
   if (pty !== undefined && usbredir !== undefined) throw stop("usage", { detail: say(language, "usage.one-cable", { other: "--pty" }) });
+  if (tcp !== undefined && usbredir !== undefined) throw stop("usage", { detail: say(language, "usage.one-cable", { other: "--tcp" }) });
+  if (tcp !== undefined && pty !== undefined) throw stop("usage", { detail: say(language, "usage.one-port") });
+  const place = tcp === undefined ? undefined : tcpPlace(tcp, options["expose"] === true, language);
   const card = options["card"] ?? "standard";
   if (card !== "standard" && card !== "none") throw stop("usage", { detail: say(language, "usage.card-name", { name: String(card) }) });
   const flashFile = text(options["flash"]);
@@ -41,6 +47,7 @@ export async function run(context: Context, _args: readonly string[], options: O
   const reader = await openVirtualReader({ pace: "line", card, face: "link", fingers, ...(flash === undefined ? {} : { flash }) });
   const doors: VirtualDoor[] = [];
   if (pty !== undefined) doors.push(new SerialPort(reader, openPty, pty, { force, language }));
+  if (place) doors.push(new TcpDoor(reader, place, (state) => output.document({ event: "client", state })));
   if (usbredir !== undefined && machine) {
     doors.push(new UsbredirDoor(reader, machine.serveUsbredir, usbredir, (event, error) => guest(event, error, context)));
   }
@@ -48,9 +55,9 @@ export async function run(context: Context, _args: readonly string[], options: O
     const made: Record<string, string> = {};
     for (const door of doors) Object.assign(made, await door.up());
     reader.board.on((event) => tell(event, reader.clock.now(), context));
-    const uri = pty === undefined ? {} : { uri: `serial:${pty}` };
+    const uri = pty !== undefined ? { uri: `serial:${pty}` } : made["tcp"] !== undefined ? { uri: `tcp://${made["tcp"]}` } : {};
     output.document({ event: "ready", ...made, reader: { ...uri, virtual: true } });
-    output.line(say(language, "virtual.ready", { path: pty ?? usbredir ?? "" }));
+    output.line(say(language, "virtual.ready", { path: pty ?? made["tcp"] ?? usbredir ?? "" }));
     await untilEnd(context, { reader, doors }, options["detach"] === true);
     if (flashFile !== undefined) await writeOutput(flashFile, reader.board.flashImage, { force: true, language });
   } finally {
