@@ -32,6 +32,8 @@
  *   NEGATIVE_RST_EARLY               iso7816/card.c             RST rises right after CLK: slot/rst-early
  *   NEGATIVE_VCC_OFF_FIRST           iso7816/card.c             power-off begins with VCC: slot/deactivation-order
  *   NEGATIVE_TCK_NOT_AWAITED         iso7816/card.c             TCK is computed instead of awaited, the PPS goes out over it: card-line/while-sending
+ *   NEGATIVE_NS_NOT_CHECKED          iso7816/t1.c               any N(S) is taken for the one expected: a block said twice is counted twice
+ *   NEGATIVE_EDC_NOT_CHECKED         iso7816/t1.c               the check of a block is not compared: a flipped bit reaches the host
  *   NEGATIVE_PPS_RATE_AT_ONCE        iso7816/pps.c              the wait after the PPS answer counts in new etu: card-line/pps-turnaround
  *   NEGATIVE_ROW_DRIVEN_HIGH         hal/rp2040/keypad.c        keypad rows are driven high instead of let go: two keys short two drivers
  *   NEGATIVE_WATCHDOG_NOT_FED        hal/rp2040/reset.c         the loop does not feed the watchdog

@@ -72,6 +72,10 @@ export class CardRig {
     this.until(() => this.#usb.device !== undefined, 1000);
   }
 
+  /** Boots these. */
+  static with(boot: Uint8Array, image: Uint8Array): CardRig {
+    return new CardRig(boot, image);
+  }
   /** Boots the released image, or the one in `folder` (boot.bin, reader.img). */
   static async boot(folder?: string): Promise<CardRig> {
     if (folder !== undefined) return new CardRig(readFileSync(`${folder}/boot.bin`), readFileSync(`${folder}/reader.img`));

@@ -3,7 +3,7 @@ import type { LineCard } from "../board/model.js";
 import type { Campaign } from "./campaign.js";
 import { CardRig, echoCard, makeAtr, type Said } from "./card-rig.js";
 import { FaultyBlocks, FaultyCharacters } from "./faulty-cards.js";
-import { enumeratedCases, type EndlessKind, type FaultCase, faultCase, faultWords } from "./line-fault-plan.js";
+import { enumeratedCases, type EndlessKind, type FaultCase, faultCase, faultWords, singleCases } from "./line-fault-plan.js";
 import { seeded } from "./secret-pair.js";
 
 /** Six bytes: two blocks at IFSC 4. The answer goes in parts of 4 as well. */
@@ -133,6 +133,26 @@ function playEndless(rig: CardRig, kind: EndlessKind): Played {
   rig.pass(60);
   rig.powerOn();
   return { said, executed: 0, afterwards: hex(rig.apdu(command).data) };
+}
+
+/** One case on a board as it was after boot; what is wrong, in words. */
+function play(rig: CardRig, one: FaultCase): string | undefined {
+  const played = "endless" in one ? playEndless(rig, one.endless) : one.protocol === "t0" ? playCharacters(rig, one) : playBlocks(rig, one);
+  return judge(one, played, hex(answer));
+}
+
+/** The single faults and a few pairs with an image: the first that goes wrong, in words. For images that are wrong on purpose. */
+export async function firstLineFault(image: Uint8Array, bootCode: Uint8Array): Promise<string | undefined> {
+  const rig = CardRig.with(bootCode, image);
+  const fresh = rig.save();
+  for (let number = 0; number < singleCases + 60; number++) {
+    const one = faultCase(1, number);
+    if ("endless" in one) continue;
+    fresh();
+    const why = play(rig, one);
+    if (why !== undefined) return `${faultWords(one)}: ${why}`;
+  }
+  return undefined;
 }
 
 /** Faults on the card line: every single one at every block, every ordered pair, then several at random; T=1 with LRC and CRC, and T=0. */

@@ -2,11 +2,12 @@ import { isInkanError, Reader } from "@inkan/sdk";
 import { openJpki } from "@inkan/sdk/jpki";
 import { BoardViolation } from "../board/violation.js";
 import { openVirtualReader, type VirtualReader } from "../board/open-virtual-reader.js";
+import { firstLineFault } from "./line-faults.js";
 import { differences, observeSecret } from "./secrecy.js";
 import type { SecretSession } from "./secret-session.js";
 
 /** What is done with an image so that its fault shows. */
-export type Scene = "boot" | "idle" | "replug" | "card" | "pull" | "two-keys" | "secret";
+export type Scene = "line-faults" | "boot" | "idle" | "replug" | "card" | "pull" | "two-keys" | "secret";
 
 /** A deliberately wrong image and what must stop it: a rule's name, a state, or `secrecy` for non-interference. */
 export interface NegativeCase {
@@ -51,6 +52,8 @@ export const negativeCases: readonly NegativeCase[] = [
   { name: "TURN_ROUND", scene: "card", caughtBy: "card-line/turnaround" },
   { name: "TCK_NOT_AWAITED", scene: "card", caughtBy: "card-line/while-sending" },
   { name: "PPS_RATE_AT_ONCE", scene: "card", caughtBy: "card-line/pps-turnaround" },
+  { name: "NS_NOT_CHECKED", scene: "line-faults", caughtBy: "line-faults" },
+  { name: "EDC_NOT_CHECKED", scene: "line-faults", caughtBy: "line-faults" },
   { name: "VCC_OFF_FIRST", scene: "card", caughtBy: "slot/deactivation-order" },
   { name: "WRONG_OFF_ORDER", scene: "pull", caughtBy: "slot/deactivation-order" },
   { name: "NO_EMERGENCY_OFF", scene: "pull", caughtBy: "slot/vcc-without-card" },
@@ -78,6 +81,7 @@ const PAIR = ["AD10GJ", "TW01MP"] as const;
 
 /** Plays the scene with an image. Returns what stopped it, or "nothing". */
 export async function playNegative(scene: Scene, image: Uint8Array, bootCode: Uint8Array): Promise<string> {
+  if (scene === "line-faults") return (await firstLineFault(image, bootCode)) === undefined ? "nothing" : "line-faults";
   if (scene === "secret") return playSecret(image, bootCode);
   const bench = await openVirtualReader({
     pace: "free",

@@ -264,10 +264,25 @@ describe("on the line", () => {
     ["slot/vcc-without-card", ({ bench }) => (bench.slot.remove(), bench.pass(2e6))],
     ["slot/over-current", ({ bench }) => (bench.slot.overCurrent(true), bench.pass(2e6))],
     ["slot/clock-range", ({ bench }) => bench.clock(6e6)],
+    ["slot/activation-order", (all) => (off(all), all.bench.clock(25e6 / 7))],
+    ["slot/activation-order", (all) => (off(all), all.bench.pass(20e6), all.bench.sio(pins.cardVcc, 1), all.bench.sio(pins.cardRst, 1))],
+    ["slot/activation-order", (all) => (off(all), all.bench.pass(20e6), all.bench.sio(pins.cardVcc, 1), all.bench.clock(25e6 / 7))],
+    ["slot/power-cycle", (all) => (off(all), all.bench.pass(9e6), all.bench.sio(pins.cardVcc, 1))],
+    ["slot/vcc-without-card", (all) => (off(all), all.bench.slot.remove(), all.bench.pass(20e6), all.bench.sio(pins.cardVcc, 1))],
+    ["slot/io-high-drive", ({ bench }) => (bench.sio(pins.cardIo, 1), bench.write(0x40014004 + 8 * pins.cardIo, 5))],
+    ["nothing", off],
   ])("%s", (name, act) => {
     const all = powered();
     expect(rule(() => act(all))).toBe(name);
   });
+  /** As ISO 7816-3 §6.4 wants it: RST, CLK, I/O, VCC. */
+  function off({ bench }: ReturnType<typeof powered>): void {
+    bench.sio(pins.cardRst, 0);
+    bench.clock(0);
+    bench.sio(pins.cardIo, 0);
+    bench.write(0x40014004 + 8 * pins.cardIo, 5);
+    bench.sio(pins.cardVcc, 0);
+  }
   /** The card answers; in the middle of one of its low bits the reader pulls too. */
   function both({ bench, reader }: ReturnType<typeof powered>): void {
     bench.sio(pins.cardRst, 0);
