@@ -103,6 +103,8 @@ export function printWire(product: Product): string {
     defines("WIRE_EP_", endpoints),
     defines("WIRE_INTERFACE_", interfaces),
     `#define WIRE_MAX_CCID_MESSAGE ${ccidClaims.dwMaxCCIDMessageLength}u\n#define WIRE_CLOCK_KHZ ${ccidClaims.dwDefaultClock}u\n`,
+    `#define WIRE_LCD_LAYOUT 0x${ccidClaims.wLcdLayout.toString(16).padStart(4, "0")}u\n`,
+    `#define WIRE_ID_VENDOR 0x${product.usb.vendorId.toString(16).padStart(4, "0")}u\n#define WIRE_ID_PRODUCT 0x${product.usb.productId.toString(16).padStart(4, "0")}u\n`,
     `#define WIRE_DATA_RATES_COUNT ${dataRates.length}u\nstatic const uint32_t WIRE_DATA_RATES[${dataRates.length}] = { ${dataRates.join(", ")} };\n\n`,
     "/* ISO 7816-3 tables 7 and 8, and the pairs the line makes (TA1 values, ascending) */\n",
     `static const uint16_t WIRE_F[16] = { ${clockRateF.join(", ")} };\nstatic const uint8_t WIRE_D[16] = { ${baudRateD.join(", ")} };\n`,

@@ -13,6 +13,15 @@ export { ReaderEvents } from "./reader/events.js";
 export type { ReaderEvent } from "./reader/events.js";
 export type { ExchangeLevel } from "./reader/level.js";
 export type { PinModifyTemplate, PinVerifyTemplate } from "./reader/pin-template.js";
+export {
+  modifyPinDirect,
+  parseProperties,
+  pcscFeature,
+  pcscPinStatus,
+  pseudoApdu,
+  type ReaderProperties,
+  verifyPinDirect,
+} from "./reader/ppdu.js";
 export { Reader } from "./reader/reader.js";
 export type { ConnectOptions, ReaderOptions, SlotState } from "./reader/reader.js";
 export type { TraceEvent, TraceSink } from "./trace/event.js";

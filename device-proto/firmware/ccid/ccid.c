@@ -6,6 +6,7 @@
 #include "blackbox/blackbox.h"
 #include "blackbox/hold.h"
 #include "ccid/ccid.h"
+#include "ccid/ppdu.h"
 #include "ccid/slot.h"
 #include "ccid/usb_pipe.h"
 #include "gen/board_gen.h"
@@ -164,6 +165,38 @@ static size_t exchange(const command_t *c, uint8_t *apdu, size_t length) {
   return result == CARD_OK ? done(c, (uint32_t)answer_length) : card_failed(c, result);
 }
 
+/* A pseudo APDU is the reader's: the same dialog as PC_to_RDR_Secure, but its ends are status words (part 10 §2.5). False: it is an APDU for the card. */
+static bool take_ppdu(const command_t *c, const uint8_t *apdu, size_t length, size_t *answer) {
+  static uint8_t s_out[PPDU_BLOCK_MAX];
+  size_t out = 0, bad_offset = 0, sw_length = 0;
+  uint8_t sw[2];
+  card_result_t card = CARD_OK;
+  const ppdu_t what = ppdu_take(apdu, length, s_out, &out);
+  if (what == PPDU_NONE) return false;
+  if (what == PPDU_ANSWERED) {
+    for (size_t i = 0; i < out; i++) g_message[HEADER + i] = s_out[i];
+    *answer = done(c, (uint32_t)out);
+    return true;
+  }
+  if (slot_taken(c->face)) {
+    *answer = failed(c, CCID_ERROR_CMD_SLOT_BUSY);
+    return true;
+  }
+  if (slot_status() != ICC_ACTIVE) {
+    *answer = failed(c, CCID_ERROR_ICC_MUTE);
+    return true;
+  }
+  switch (pinpad_run(s_out, out, sw, sizeof sw, &sw_length, &bad_offset, &card)) {
+    case PIN_DONE: *answer = put_sw(c, (uint16_t)(sw[0] << 8 | sw[1])); break;
+    case PIN_CANCELLED: *answer = put_sw(c, PPDU_SW_CANCELLED); break;
+    case PIN_TIMEOUT: *answer = put_sw(c, PPDU_SW_TIMEOUT); break;
+    case PIN_REFUSED: *answer = put_sw(c, PPDU_SW_INVALID_PARAMETER); break;
+    case PIN_CARD_FAILED: *answer = card_failed(c, card); break;
+    default: *answer = card_failed(c, CARD_ABORTED); break;
+  }
+  return true;
+}
+
 /* Extended APDU level (§6.1.4): wLevelParameter says which part of the APDU this is. bBWI has no meaning at this level. */
 static size_t on_xfr_block(const command_t *c) {
   const uint32_t level = c->specific[1] | (uint32_t)c->specific[2] << 8;
@@ -186,7 +219,8 @@ static size_t on_xfr_block(const command_t *c) {
   }
   s_chain_face = NOBODY;
   if (length < 4) return failed(c, AT_LENGTH); /* no APDU is shorter than its CLA INS P1 P2 */
-  return exchange(c, g_message + HEADER, length);
+  size_t answer = 0;
+  return take_ppdu(c, g_message + HEADER, length, &answer) ? answer : exchange(c, g_message + HEADER, length);
 }
 
 /* abProtocolDataStructure in use (§6.2.3). Clock stop is not allowed: 00. */
@@ -275,6 +309,12 @@ static size_t on_secure(const command_t *c) {
   }
 }
 
+/* Part 10's other way to the same features, for drivers that pass PC_to_RDR_Escape. */
+static size_t on_escape(const command_t *c) {
+  size_t answer = 0;
+  return take_ppdu(c, c->data, c->length, &answer) ? answer : failed(c, CCID_ERROR_CMD_NOT_SUPPORTED);
+}
+
 static size_t on_unsupported(const command_t *c) { return failed(c, CCID_ERROR_CMD_NOT_SUPPORTED); }
 
 /* message                                 handler             card must be  dwLength least..most  */
@@ -291,7 +331,7 @@ static const ccid_row_t k_rows[] = {
     {PC_TO_RDR_SECURE,                       on_secure,          CARD_ACTIVE,  1, PIN_BLOCK_MAX},
     {PC_TO_RDR_SETDATARATEANDCLOCKFREQUENCY, on_set_data_rate,   CARD_ACTIVE,  8, 8},
     {PC_TO_RDR_ABORT,                        on_get_slot_status, ALWAYS,       0, 0}, /* nothing runs: there is nothing to abort */
-    {PC_TO_RDR_ESCAPE,                       on_unsupported,     ALWAYS,       0, XFR_MAX},
+    {PC_TO_RDR_ESCAPE,                       on_escape,          ALWAYS,       0, XFR_MAX},
     {PC_TO_RDR_MECHANICAL,                   on_unsupported,     ALWAYS,       0, 0},
 };
 

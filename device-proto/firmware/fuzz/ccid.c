@@ -1,6 +1,6 @@
 /* CCID over USB and over the link, the whole dispatcher: app/, ccid/, link/, guard/, pinpad/ and front/ on the host's board, with a card that answers
  * as the script says. Every answer is judged by what CCID 1.1 says of it, and every whole message gets one.
- * sources: app/main.c app/link_port.c ccid/ccid.c ccid/slot.c ccid/usb_pipe.c front/draw.c front/front.c front/keypad.c front/words.c guard/guard.c guard/consent.c guard/digestinfo.c hal/host/host.c test/fakes/no_pcscd.c link/frame.c link/session.c link/rate.c link/receive.c link/send.c link/service.c pinpad/pinpad.c pinpad/entry.c pinpad/prompt.c pinpad/template.c */
+ * sources: app/main.c app/link_port.c ccid/ccid.c ccid/ppdu.c ccid/slot.c ccid/usb_pipe.c front/draw.c front/front.c front/keypad.c front/words.c guard/guard.c guard/consent.c guard/digestinfo.c hal/host/host.c test/fakes/no_pcscd.c link/frame.c link/session.c link/rate.c link/receive.c link/send.c link/service.c pinpad/pinpad.c pinpad/entry.c pinpad/prompt.c pinpad/template.c */
 #include "ccid/ccid.h"
 #include "ccid/slot.h"
 #include "fuzz/door.h"

@@ -1,5 +1,5 @@
 /* CCID messages through the real loop: app/, ccid/ and the USB pipe, with a card, a pad and a guard that do as told.
- * sources: app/main.c app/link_port.c ccid/ccid.c ccid/slot.c ccid/usb_pipe.c hal/host/host.c test/fakes/no_pcscd.c */
+ * sources: app/main.c app/link_port.c ccid/ccid.c ccid/ppdu.c ccid/slot.c ccid/usb_pipe.c hal/host/host.c test/fakes/no_pcscd.c */
 #include <stdlib.h>
 #include "ccid/ccid.h"
 #include "front/front.h"
