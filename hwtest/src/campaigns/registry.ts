@@ -11,8 +11,8 @@ export const campaigns: readonly CampaignEntry[] = [
   { name: "interleavings", load: async () => (await import("./interleavings.js")).interleavings },
   { name: "line-faults", load: async () => (await import("./line-faults.js")).lineFaults },
   { name: "pin-secrecy", load: async () => (await import("./pin-secrecy.js")).pinSecrecy },
-  { name: "removals", load: async () => (await import("./removals.js")).removals },
   { name: "pio-mutants", load: async () => (await import("./pio-mutants.js")).pioMutants },
+  { name: "removals", load: async () => (await import("./removals.js")).removals },
   { name: "t0-parity", load: async () => (await import("./t0-parity.js")).t0Parity },
 ];
 
