@@ -35,6 +35,7 @@ uint8_t g_message[MESSAGE_MAX] __attribute__((section(".message"), aligned(4)));
 /* wLevelParameter and bChainParameter (§6.1.4, §6.2.1) */
 enum { LEVEL_WHOLE = 0, LEVEL_BEGIN = 1, LEVEL_END = 2, LEVEL_MIDDLE = 3 };
 #define CHAIN_GO_ON 0x10u
+#define EXTENSION_PCSCD_US 250000u /* its driver waits by the byte, not by the answer, as little as a second */
 #define EXTENSION_US 1000000u /* the first after this long, then at this pace: nothing of what a person does shows in it */
 
 typedef struct {
@@ -402,7 +403,7 @@ void ccid_begin(face_t face, const uint8_t command[10]) {
   s_command = (command_t){.face = face, .type = command[0], .sequence = command[6]};
   s_abort = false;
   s_running = face;
-  s_extension_at = hal_now_us() + EXTENSION_US;
+  s_extension_at = hal_now_us() + EXTENSION_PCSCD_US;
 }
 
 void ccid_end(void) { s_running = NOBODY; }
@@ -437,7 +438,7 @@ uint64_t ccid_step(uint64_t now) {
     } else {
       link_time_extension(answer);
     }
-    while (s_extension_at <= now) s_extension_at += EXTENSION_US;
+    while (s_extension_at <= now) s_extension_at += s_running == FACE_PCSCD ? EXTENSION_PCSCD_US : EXTENSION_US;
   }
   return s_extension_at;
 }

@@ -7,6 +7,7 @@
 #include "hal/hal.h"
 #include "iso7816/tpdu.h"
 #include "pcscd/block.h"
+#include "pinpad/template.h"
 #include "pinpad/tpdu.h"
 
 #define HEADER 10u
@@ -217,13 +218,16 @@ static bool is(const command_t *c, const uint8_t *begins, size_t length, bool mo
   return true;
 }
 
-/* 6A asks for a table that only its makers' readers have; 1F 02 would bring short APDUs in place of blocks, which end where an answer is longer than the
- * driver's buffer: at TPDU level extended lengths work. Both are refused, and everything unknown with them. */
+/* 1F 02 would bring short APDUs in place of blocks, which end where an answer is longer than the driver's buffer: at TPDU level extended lengths work. It
+ * is refused, and everything unknown with it. */
 static bool on_escape(command_t *c) {
   static const char k_text[] = PRODUCT_NAME " " PRODUCT_VERSION;
-  static const uint8_t k_version[] = {0x02}, k_start[] = {0x01, 0x01, 0x01}, k_texts[] = {0xb2, 0xa0, 0x00, 0x4d, 0x4c};
+  static const uint8_t k_version[] = {0x02}, k_start[] = {0x01, 0x01, 0x01}, k_texts[] = {0xb2, 0xa0, 0x00, 0x4d, 0x4c}, k_features[] = {0x6a};
+  /* What the driver reads of it: no display for its own texts, OK ends an entry, verify and modify in one step, lengths. */
+  static const uint8_t k_table[21] = {[3] = 0x02, [4] = 0x60, [13] = 4, [14] = PIN_MAX};
   const size_t length = sizeof k_text - 1 < PCSCD_LIMIT_VERSION_TEXT ? sizeof k_text - 1 : PCSCD_LIMIT_VERSION_TEXT;
   if (is(c, k_version, sizeof k_version, false)) return done(c, k_text, length);
+  if (is(c, k_features, sizeof k_features, false)) return done(c, k_table, sizeof k_table);
   if (is(c, k_start, sizeof k_start, false)) {
     /* A driver opens its port with this, and nothing tells when it closed it: what another one left powered is not for this one. */
     level_reset();

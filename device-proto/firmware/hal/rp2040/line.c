@@ -300,6 +300,16 @@ static uint32_t turn_round(uint8_t turn_etu) {
   return wait > 31u ? 31u : wait;
 }
 
+/* Sending was broken off: what the FIFO holds goes out, so that no character is cut before the card is switched off. */
+static void finish_characters(void) {
+  if (!s_running || !hal_card_present() || hal_card_overcurrent()) return;
+  const uint32_t mask = irq_save();
+  sending_over();
+  irq_restore(mask);
+  const uint64_t end = hal_now_us() + 40000u; /* five characters of 12 etu of 1860 clocks */
+  while (hal_line_sending() && hal_now_us() < end) hal_idle(hal_now_us() + 500u);
+}
+
 bool hal_line_put(const hal_span_t *spans, size_t count, uint8_t turn_etu) {
   size_t total = 0;
   for (size_t i = 0; i < count; i++) total += spans[i].length;
@@ -327,6 +337,7 @@ bool hal_line_put(const hal_span_t *spans, size_t count, uint8_t turn_etu) {
   while (s_left > 0) {
     /* Woken by the feeder; the time is only a net under it: the longest character is 12 + 254 etu of 1860 clocks. */
     if (!app_wait(hal_now_us() + 200000u)) {
+      finish_characters();
       const uint32_t mask = irq_save();
       if (s_running) listen();
       irq_restore(mask);
