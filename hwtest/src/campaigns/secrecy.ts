@@ -7,6 +7,8 @@ import { T1Card } from "../cards/index.js";
 import { randomSecret, sameShape } from "./secret-pair.js";
 import { converse, deadly, type Fate, OLD_PASSWORD, person, type SecretSession } from "./secret-session.js";
 
+/** By then an abort is answered on both pipes, ms. */
+const ABORT_MS = 50;
 /** Pairs of host-typed secrets that must all differ before it is no chance: one frame in 60 has a zero in its CRC. */
 const HOST_PAIRS = 4;
 
@@ -58,7 +60,9 @@ export async function observeSecret(session: SecretSession): Promise<Observation
     const known = !["unplugged", "link-broken", "suspended", "usb-reset", ...deadly].includes(fate);
     const outcome = await converse(bench, session, trace, abort.signal, {
       sending: acting.sending,
-      answered: () => {
+      answered: async () => {
+        // An abort is told to the program at once; the reader answers it a little later, and by then has wiped.
+        if (fate === "aborted") await bench.board.run(ABORT_MS);
         if (known) ram["the host has the answer"] = bench.board.engine.save().ram;
       },
     });

@@ -89,7 +89,7 @@ export interface Listener {
   /** A command with a secret that was typed on the host begins to travel. */
   sending(): void;
   /** The host has its answer, or knows that none will come. */
-  answered(): void;
+  answered(): Promise<void>;
 }
 
 /** The host's side: what any program would do. Resolves with how it ended, in one word. */
@@ -130,7 +130,7 @@ export async function converse(
     const outcome = await ask().catch((error: unknown) =>
       isInkanError(error) ? `${error.code} ${error.secretTriesLeft ?? ""}` : String(error),
     );
-    tell.answered();
+    await tell.answered();
     return outcome;
   } catch (error) {
     if (isInkanError(error)) return `lost: ${error.code}`;
