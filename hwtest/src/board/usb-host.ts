@@ -191,6 +191,11 @@ export class UsbHost implements Model, UsbBus, Port {
     if (this.#claims.get(number) === owner) this.#claims.delete(number);
   }
 
+  /** Transfers asked for from outside that have not ended, and interfaces that have a driver: both are 0 when every program has left. */
+  get inUse(): { readonly transfers: number; readonly interfaces: number } {
+    return { transfers: this.#done.size, interfaces: this.#claims.size };
+  }
+
   get plugged(): boolean {
     return this.#s.plugged;
   }

@@ -202,7 +202,7 @@ function watch(bench: VirtualReader): string[] {
 }
 
 /** Listens on the bus: every answer of the device to an IN token, ACKed or not, with its time. */
-function tap(bench: VirtualReader): string[] {
+export function tap(bench: VirtualReader): string[] {
   const lines: string[] = [];
   const { controller } = bench.board.usb.host;
   const original = controller.beginIn.bind(controller);
