@@ -11,6 +11,7 @@ export const campaigns: readonly CampaignEntry[] = [
   { name: "host-vanishes", load: async () => (await import("./host-vanishes.js")).hostVanishes },
   { name: "interleavings", load: async () => (await import("./interleavings.js")).interleavings },
   { name: "line-faults", load: async () => (await import("./line-faults.js")).lineFaults },
+  { name: "link-noise", load: async () => (await import("./link-noise.js")).linkNoise },
   { name: "pin-secrecy", load: async () => (await import("./pin-secrecy.js")).pinSecrecy },
   { name: "pio-mutants", load: async () => (await import("./pio-mutants.js")).pioMutants },
   { name: "removals", load: async () => (await import("./removals.js")).removals },
