@@ -30,6 +30,8 @@
  *   NEGATIVE_TURN_ROUND              hal/rp2040/line.c          11 etu instead of 12, 16 or 22 after the card's last character: card-line/turnaround
  *   NEGATIVE_LINE_NOT_WIPED          hal/rp2040/line.c          the last characters of a command stay in FIFO cells and shift registers
  *   NEGATIVE_RST_EARLY               iso7816/card.c             RST rises right after CLK: slot/rst-early
+ *   NEGATIVE_CLOCK_STOPS_AT_ONCE     iso7816/card.c  CLK stops without the 1 860 clocks of rest
+ *   NEGATIVE_CLOCK_NOT_AWAITED       iso7816/card.c  I/O is used before CLK has run for 700 clocks again
  *   NEGATIVE_VCC_OFF_FIRST           iso7816/card.c             power-off begins with VCC: slot/deactivation-order
  *   NEGATIVE_TCK_NOT_AWAITED         iso7816/card.c             TCK is computed instead of awaited, the PPS goes out over it: card-line/while-sending
  *   NEGATIVE_NS_NOT_CHECKED          iso7816/t1.c               any N(S) is taken for the one expected: a block said twice is counted twice

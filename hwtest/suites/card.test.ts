@@ -7,6 +7,7 @@ const myNumber = Uint8Array.from(Buffer.from("3BDA13FF8131FB468012392F31C173C601
 /** CCID 1.1 table 6.2-2. */
 const ICC_MUTE = 0xfe;
 const BAD_ATR = 0xf8;
+const BAD_TCK = 0xf7;
 
 let rig: CardRig;
 /** False while a story runs, and for good when it failed: then the next one boots anew. */
@@ -74,7 +75,7 @@ describe("answers to reset and rates", () => {
 
   test.each<[string, Uint8Array, number, T1CardOptions?]>([
     ["a mute card", myNumber, ICC_MUTE, { mute: true }],
-    ["wrong TCK", Uint8Array.from([...myNumber.slice(0, -1), 0x3a]), BAD_ATR],
+    ["wrong TCK", Uint8Array.from([...myNumber.slice(0, -1), 0x3a]), BAD_TCK],
     ["an ATR that announces more than 33 bytes", Uint8Array.from([0x3b, 0xff, ...new Array(5).fill([0x11, 0x00, 0xff, 0xf1]).flat(), ...bytes(20)]), BAD_ATR], // prettier-ignore
     ["an ATR that ends early", myNumber.slice(0, 9), BAD_ATR],
   ])("%s ends in a named error, contacts off", (_, atr, error, options = {}) => {

@@ -79,7 +79,7 @@ static uint8_t answer_type(uint8_t command) {
 
 /* bSpecific of each answer: bClockStatus, bProtocolNum, or bChainParameter 0 (begins and ends here). */
 static uint8_t specific_of(uint8_t type) {
-  if (type == RDR_TO_PC_SLOTSTATUS) return slot_status() == ICC_ACTIVE ? 0 : 1; /* running, or stopped low */
+  if (type == RDR_TO_PC_SLOTSTATUS) return slot_status() == ICC_ACTIVE ? g_card.clock_rests : 1; /* 00 runs, 01 stopped low, 02 stopped high */
   if (type == RDR_TO_PC_PARAMETERS) return slot_status() == ICC_ACTIVE ? g_card.protocol : 0;
   return 0;
 }
@@ -111,6 +111,8 @@ uint8_t ccid_error(card_result_t result) {
   switch (result) {
     case CARD_PARITY: return CCID_ERROR_XFR_PARITY_ERROR;
     case CARD_BAD_ATR: return CCID_ERROR_BAD_ATR_TS;
+    case CARD_BAD_TCK: return CCID_ERROR_BAD_ATR_TCK;
+    case CARD_CLASS: return CCID_ERROR_ICC_CLASS_NOT_SUPPORTED;
     case CARD_PROTOCOL:
     case CARD_REFUSED_PPS: return CCID_ERROR_ICC_PROTOCOL_NOT_SUPPORTED;
     case CARD_OVERCURRENT: return CCID_ERROR_HW_ERROR;
@@ -122,7 +124,10 @@ uint8_t ccid_error(card_result_t result) {
   }
 }
 
-static size_t card_failed(const command_t *c, card_result_t result) { return failed(c, ccid_error(result)); }
+static size_t card_failed(const command_t *c, card_result_t result) {
+  if (result == CARD_OVERCURRENT) slot_hardware_error(c->sequence);
+  return failed(c, ccid_error(result));
+}
 
 static size_t put_sw(const command_t *c, uint16_t sw) {
   g_message[HEADER] = (uint8_t)(sw >> 8);
@@ -224,7 +229,7 @@ static size_t on_xfr_block(const command_t *c) {
   return take_ppdu(c, g_message + HEADER, length, &answer) ? answer : exchange(c, g_message + HEADER, length);
 }
 
-/* abProtocolDataStructure in use (§6.2.3). Clock stop is not allowed: 00. */
+/* abProtocolDataStructure in use (§6.2.3). */
 size_t ccid_parameters(uint8_t *at) {
   uint8_t *p = at;
   *p++ = g_card.fidi;
@@ -232,12 +237,12 @@ size_t ccid_parameters(uint8_t *at) {
     *p++ = 0x00; /* bmTCCKST0: direct convention or inverse is the line's own business */
     *p++ = g_card.guard;
     *p++ = 10; /* bWaitingIntegerT0: the reader itself keeps the card's */
-    *p++ = 0;
+    *p++ = g_card.clock_stop;
   } else {
     *p++ = 0x10 | (g_card.crc ? 1u : 0u);
     *p++ = g_card.guard;
     *p++ = (uint8_t)(g_card.bwi << 4 | g_card.cwi);
-    *p++ = 0;
+    *p++ = g_card.clock_stop;
     *p++ = g_card.ifsc;
     *p++ = 0; /* NAD */
   }
@@ -281,8 +286,12 @@ static size_t on_set_data_rate(const command_t *c) {
   return done(c, 8);
 }
 
-/* The clock always runs while the card is active; dwFeatures does not claim to stop it. */
-static size_t on_icc_clock(const command_t *c) { return c->specific[0] == 0 ? done(c, 0) : failed(c, AT_SPECIFIC); }
+/* dwFeatures 100h. The state it stops in is the card's own wish; where the card does not allow it the command cannot be honoured. */
+static size_t on_icc_clock(const command_t *c) {
+  if (c->specific[0] > 1 || (c->specific[0] == 1 && g_card.clock_stop == 0)) return failed(c, AT_SPECIFIC);
+  const card_result_t result = c->specific[0] == 1 ? card_clock_stop() : card_clock_start();
+  return result == CARD_OK ? done(c, 0) : card_failed(c, result);
+}
 
 /* GET RESPONSE and ENVELOPE take the class of the command (FFh in the descriptor): anything else cannot be honoured. */
 static size_t on_t0_apdu(const command_t *c) {
@@ -393,6 +402,8 @@ void ccid_chain_break(face_t face) {
 
 bool ccid_stopped(void) { return s_running != NOBODY && (s_abort || slot_lost()); }
 
+uint8_t ccid_last_sequence(void) { return s_command.sequence; }
+
 void ccid_abort(face_t face) {
   if (s_running == face) s_abort = true;
 }
@@ -415,11 +426,12 @@ void ccid_answer(uint8_t answer[10], const uint8_t command[10], uint32_t length,
 
 void ccid_busy_answer(face_t face, const uint8_t command[10], uint8_t answer[10]) {
   const wire_command_t *w = (const wire_command_t *)command;
-  const bool status = w->bMessageType == PC_TO_RDR_GETSLOTSTATUS && w->bSlot == 0;
-  const bool abort = w->bMessageType == PC_TO_RDR_ABORT && w->bSlot == 0;
+  const bool small = w->bMessageType == PC_TO_RDR_GETSLOTSTATUS || w->bMessageType == PC_TO_RDR_ABORT;
+  const bool bare = small && w->bSlot == 0 && w->dwLength == 0;
+  const bool status = bare && w->bMessageType == PC_TO_RDR_GETSLOTSTATUS, abort = bare && w->bMessageType == PC_TO_RDR_ABORT;
   if (abort) ccid_abort(face);
   header(answer, w->bMessageType, w->bSlot, w->bSeq, 0, status || abort ? COMMAND_OK : COMMAND_FAILED,
-         status || abort ? 0 : w->bSlot != 0 ? AT_SLOT : CCID_ERROR_CMD_SLOT_BUSY);
+         bare ? 0 : w->bSlot != 0 ? AT_SLOT : small ? AT_LENGTH : CCID_ERROR_CMD_SLOT_BUSY);
 }
 
 void ccid_time_extension(uint8_t answer[10], uint8_t multiplier) {

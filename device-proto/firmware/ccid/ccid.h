@@ -29,6 +29,8 @@ void ccid_time_extension(uint8_t answer[10], uint8_t multiplier);
 uint64_t ccid_step(uint64_t now);
 /* The running command is to end: aborted, its face vanished or the card was pulled. False when no command runs. */
 bool ccid_stopped(void);
+/* bSeq of the command that runs, or of the last. */
+uint8_t ccid_last_sequence(void);
 /* PC_to_RDR_Abort for the running command of this face. */
 void ccid_abort(face_t face);
 /* Where the data of this face's next message begins in g_message: 10, or behind what a chained APDU has brought so far. */
@@ -36,8 +38,11 @@ size_t ccid_data_at(face_t face);
 bool ccid_chain_open(face_t face);
 /* The chain ends unfinished; what it has brought is overwritten: it may be a secret that the host typed. */
 void ccid_chain_break(face_t face);
-/* RDR_to_PC_NotifySlotChange, 2 bytes; true when there is news for this face. */
-bool ccid_notify(face_t face, uint8_t notice[2]);
+/* The next message of the interrupt path for this face: RDR_to_PC_NotifySlotChange (2 bytes) or RDR_to_PC_HardwareError (4). Its length, 0 = no news. */
+#define NOTICE_MAX 4u
+size_t ccid_notify(face_t face, uint8_t notice[NOTICE_MAX]);
+/* A host that begins, or has slept: the slot's state is news to it. */
+void ccid_notify_again(face_t face);
 /* A face with a table of its own (pcscd/): its command runs from here to ccid_end(), and answers with what ccid_answer() writes, 10 bytes. */
 void ccid_begin(face_t face, const uint8_t header[10]);
 void ccid_end(void);

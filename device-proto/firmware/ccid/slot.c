@@ -15,7 +15,9 @@ static uint64_t s_seen_since;      /* switch closed since; 0 = open */
 static face_t s_owner = NOBODY;    /* not NOBODY = the card is powered */
 static bool s_abandoned;
 static volatile bool s_pulled;     /* from the interrupt: the contacts are off already */
-static bool s_news[FACE_COUNT];
+static bool s_news[FACE_COUNT], s_error[FACE_COUNT];
+static uint8_t s_error_sequence;
+#define OVER_CURRENT 0x01u
 
 void app_card_pulled(void) { s_pulled = true; }
 
@@ -57,7 +59,9 @@ static void present_is(bool present) {
 
 void slot_settle(void) {
   const bool pulled = s_pulled; /* once: the interrupt may set it between two looks */
-  const bool off = g_card.voltage_class == 0 || hal_card_overcurrent(); /* the contacts are off already: let it be known */
+  const bool over = s_owner != NOBODY && hal_card_overcurrent();
+  const bool off = g_card.voltage_class == 0 || over; /* the contacts are off already: let it be known */
+  if (over && !pulled && g_card.voltage_class != 0) slot_hardware_error(ccid_last_sequence());
   if (s_owner != NOBODY && (pulled || s_abandoned || off)) slot_power_off();
   if (pulled) {
     present_is(false);
@@ -79,11 +83,30 @@ uint64_t slot_step(uint64_t now) {
   return UINT64_MAX;
 }
 
-/* CCID 1.1 §6.3.1: bit 0 = present, bit 1 = changed since the last notice. */
-bool ccid_notify(face_t face, uint8_t notice[2]) {
-  if (!s_news[face]) return false;
+/* §6.3.2: bSlot, the bSeq of the command it happened in, bHardwareErrorCode 01 = over-current. */
+void slot_hardware_error(uint8_t sequence) {
+  for (size_t face = 0; face < FACE_COUNT; face++) s_error[face] = true;
+  s_error_sequence = sequence;
+}
+
+/* §6.3.1: bit 0 = present, bit 1 = changed since the last notice. */
+size_t ccid_notify(face_t face, uint8_t notice[NOTICE_MAX]) {
+  if (s_error[face]) {
+    s_error[face] = false;
+    notice[0] = RDR_TO_PC_HARDWAREERROR;
+    notice[1] = 0;
+    notice[2] = s_error_sequence;
+    notice[3] = OVER_CURRENT;
+    return 4;
+  }
+  if (!s_news[face]) return 0;
   s_news[face] = false;
   notice[0] = RDR_TO_PC_NOTIFYSLOTCHANGE;
   notice[1] = s_present ? 3 : 2;
-  return true;
+  return 2;
+}
+
+void ccid_notify_again(face_t face) {
+  s_news[face] = true;
+  s_error[face] = false;
 }

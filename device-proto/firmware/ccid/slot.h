@@ -17,6 +17,8 @@ void slot_abandon(face_t face);
 void slot_settle(void);
 /* True when the card that the running command talks to is not there any more, or was switched off for its current. */
 bool slot_lost(void);
+/* RDR_to_PC_HardwareError for every face: the card drew too much. `sequence` = bSeq of the command it happened in, or of the last one. */
+void slot_hardware_error(uint8_t sequence);
 /* Debounces the switch. Returns when it wants the next turn. */
 uint64_t slot_step(uint64_t now);
 #endif

@@ -43,6 +43,7 @@ static void reset(void) {
   s_ready = s_answer = s_sent = s_say_count = 0;
   s_awaited = s_abort_control = s_abort_bulk = false;
   ccid_face_lost(FACE_USB);
+  ccid_notify_again(FACE_USB); /* after a reset, a configuration or a resume the host learns what the slot holds, and that its card was switched off */
 }
 
 static bool is_extension(const uint8_t *answer) { return answer[7] >> 6 == COMMAND_TIME_EXTENSION; }
@@ -88,9 +89,14 @@ static bool header_wanted(const uint8_t *packet, size_t length) {
     return false;
   }
   if (s_ready != 0 || s_answer != 0 || !message_claim(FACE_USB)) {
-    uint8_t answer[HEADER];
-    ccid_busy_answer(FACE_USB, packet, answer);
-    usb_pipe_say(answer);
+    const bool disagrees = length > s_total || (length < PACKET && length < s_total); /* as far as one packet shows */
+    if (disagrees) {
+      refuse(packet, 1);
+    } else {
+      uint8_t answer[HEADER];
+      ccid_busy_answer(FACE_USB, packet, answer);
+      usb_pipe_say(answer);
+    }
     return false;
   }
   if (s_total - HEADER > MESSAGE_MAX - ccid_data_at(FACE_USB)) { /* a chain longer than any APDU */
@@ -222,7 +228,7 @@ void usb_pipe_step(void) {
   }
   if (!hal_usb_configured()) return;
   aborts();
-  uint8_t packet[PACKET] __attribute__((aligned(4))), notice[2];
+  uint8_t packet[PACKET] __attribute__((aligned(4))), notice[NOTICE_MAX];
   for (;;) {
     if (s_ready != 0 || s_say_count > SAY_MAX - SAY_ROOM - 1u) break; /* the host waits until its answers have room */
     bool got;
@@ -235,9 +241,11 @@ void usb_pipe_step(void) {
   deadlines();
   aborts();
   send();
+  if (!hal_interrupt_in_ready()) return;
+  const size_t news = ccid_notify(FACE_USB, notice);
 #ifdef NEGATIVE_INTERRUPT_SILENT
-  if (hal_interrupt_in_ready()) ccid_notify(FACE_USB, notice);
+  (void)news;
 #else
-  if (hal_interrupt_in_ready() && ccid_notify(FACE_USB, notice)) hal_interrupt_in(notice, sizeof notice);
+  if (news != 0) hal_interrupt_in(notice, news);
 #endif
 }

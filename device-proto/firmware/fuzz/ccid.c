@@ -49,6 +49,15 @@ void card_power_off(void) {
   memset(&g_card, 0, sizeof g_card);
   hal_card_vcc(0);
 }
+card_result_t card_clock_stop(void) {
+  if (g_card.clock_stop == 0) return CARD_PROTOCOL;
+  g_card.clock_rests = 1;
+  return CARD_OK;
+}
+card_result_t card_clock_start(void) {
+  g_card.clock_rests = 0;
+  return CARD_OK;
+}
 card_result_t card_exchange(const uint8_t *command, size_t length, uint8_t *answer, size_t capacity, size_t *answer_length) {
   const uint8_t how = luck();
   PROMISE(length >= 4 && capacity >= 2);
@@ -79,11 +88,13 @@ void hal_line_wipe(void) {}
 
 typedef struct {
   uint8_t type, slot, sequence;
-  unsigned due; /* times this (type, slot, sequence) was sent and not answered */
+  unsigned due;   /* times this (type, slot, sequence) was sent and not answered */
+  unsigned whole; /* times it was sent with a transfer as long as its dwLength says */
 } waiting_t;
 static waiting_t s_waiting[64];
 static unsigned s_waiting_count;
 static bool s_doubt; /* a message was cut, aborted or reset away: how many answers are due is not known any more */
+static bool s_spilled; /* what was sent may have run into the next message: which bytes make a message is not known any more */
 static uint8_t s_sequence;
 
 static uint8_t answer_of(uint8_t type) { /* CCID 1.1 §6.1, table 6.1-1 */
@@ -107,6 +118,16 @@ static waiting_t *waiting_for(uint8_t answer, uint8_t slot, uint8_t sequence) {
   return answered;
 }
 
+/* A message whose transfer is longer or shorter than its dwLength says is never carried out (bError 01). */
+static bool may_succeed(uint8_t answer, uint8_t slot, uint8_t sequence) {
+  if (s_spilled) return true;
+  for (unsigned i = 0; i < s_waiting_count; i++) {
+    const waiting_t *w = &s_waiting[i];
+    if (answer_of(w->type) == answer && w->slot == slot && w->sequence == sequence && w->whole > 0) return true;
+  }
+  return false;
+}
+
 static void judge(const uint8_t *a, size_t length) {
   PROMISE(length >= 10 && length == 10u + (a[1] | (size_t)a[2] << 8 | (size_t)a[3] << 16 | (size_t)a[4] << 24));
   PROMISE(length <= WIRE_MAX_CCID_MESSAGE);
@@ -116,7 +137,7 @@ static void judge(const uint8_t *a, size_t length) {
   PROMISE(w != NULL || s_doubt);
   if (outcome == 2) PROMISE(length == 10 && a[8] >= 1); /* a time extension says how long, and no more */
   if (outcome == 1) PROMISE(length == 10);              /* a failure brings no data */
-  if (outcome == 0) PROMISE(a[8] == 0);
+  if (outcome == 0) PROMISE(a[8] == 0 && may_succeed(a[0], a[5], a[6]));
   if (a[5] != 0) PROMISE(icc == 2 && (outcome == 1 || outcome == 2)); /* there is one slot */
   if (a[0] == 0x80) PROMISE(a[9] == 0 || a[9] == 0x10);
   if (a[0] == 0x81) PROMISE(a[9] <= 3);
@@ -139,17 +160,18 @@ static void listen(void) {
   g_host.uart_out_length = 0;
 }
 
-static void note(uint8_t type, uint8_t slot, uint8_t sequence) {
+static void note(uint8_t type, uint8_t slot, uint8_t sequence, bool whole) {
   waiting_t *w = NULL;
   for (unsigned i = 0; i < s_waiting_count; i++) {
     if (s_waiting[i].type == type && s_waiting[i].slot == slot && s_waiting[i].sequence == sequence) w = &s_waiting[i];
   }
   if (w == NULL) {
-    if (s_waiting_count == 64) s_waiting_count = 0, s_doubt = true;
+    if (s_waiting_count == 64) s_waiting_count = 0, s_doubt = s_spilled = true;
     w = &s_waiting[s_waiting_count++];
-    *w = (waiting_t){type, slot, sequence, 0};
+    *w = (waiting_t){type, slot, sequence, 0, 0};
   }
   w->due++;
+  if (whole) w->whole++;
 }
 
 /* ---- the world moves while the firmware sleeps ---------------------------------------------------------------------- */
@@ -217,8 +239,11 @@ static void send_message(unsigned what) {
   const size_t says = m[1] | (size_t)m[2] << 8 | (size_t)m[3] << 16 | (size_t)m[4] << 24;
   if (says != n) s_doubt = true;
   if (m[0] == 0x72) s_doubt = true; /* waits for its control request, which may never come */
-  note(m[0], m[5], m[6]);
-  host_bulk_out(HAL_FACE_CCID, m, 10 + n, (what & 0x40u) == 0 || n % 64 != 54);
+  note(m[0], m[5], m[6], says == n);
+  const bool zero = (what & 0x40u) == 0 || n % 64 != 54;
+  /* Longer, and dwLength ends with a packet: the rest is the next message. Shorter, and no short packet ends it: the next message is the rest. */
+  if ((says < n && says % 64 == 54) || (says > n && !zero)) s_spilled = true;
+  host_bulk_out(HAL_FACE_CCID, m, 10 + n, zero);
 }
 
 /* The clean state from which any host can go on: reset, then a status that is answered. */
@@ -235,7 +260,7 @@ static void recovers(void) {
   s_doubt = false;
   s_waiting_count = 0;
   static const uint8_t k_status[10] = {0x65, 0, 0, 0, 0, 0, 0x77};
-  note(0x65, 0, 0x77);
+  note(0x65, 0, 0x77, true);
   host_bulk_out(HAL_FACE_CCID, k_status, 10, false);
   for (unsigned i = 0; i < 64 && s_waiting[0].due != 0; i++) {
     app_step();
@@ -274,10 +299,10 @@ static void door(void) {
   }
   s_inside = false;
   s_waiting_count = 0;
-  s_doubt = false;
+  s_doubt = s_spilled = false;
   if ((how & 2u) != 0) { /* most doors are behind a powered card */
     static const uint8_t k_on[10] = {0x62, 0, 0, 0, 0, 0, 0xff};
-    note(0x62, 0, 0xff);
+    note(0x62, 0, 0xff, true);
     host_bulk_out(HAL_FACE_CCID, k_on, 10, false);
   }
   for (unsigned i = 0; i < 300 && s_left > 0 && g_host.now - from < ALL_US; i++) {
@@ -287,7 +312,7 @@ static void door(void) {
       uint8_t raw[64];
       const size_t n = take() & 63u;
       take_bytes(raw, n);
-      s_doubt = true;
+      s_doubt = s_spilled = true;
       if (room()) host_bulk_out(HAL_FACE_CCID, raw, n, false);
       break;
     }

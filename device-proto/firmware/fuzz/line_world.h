@@ -95,6 +95,10 @@ void hal_card_clk(bool on) {
   if (on) s_line.clk_since = s_line.now;
   s_line.clk = on;
 }
+void hal_card_clk_hold(bool high) {
+  (void)high;
+  PROMISE(false); /* nobody asks for it behind these doors */
+}
 void hal_card_rst(bool high) {
   if (high) PROMISE(s_line.clk && (s_line.now - s_line.clk_since) * 1000u >= 400u * CARD_CLK_NS);
   const bool rises = high && !s_line.rst;

@@ -34,13 +34,13 @@ void ccid_face_lost(face_t face) {
   s_lost++;
   message_release(face);
 }
-bool ccid_notify(face_t face, uint8_t notice[2]) {
+size_t ccid_notify(face_t face, uint8_t notice[NOTICE_MAX]) {
   PROMISE(face == FACE_LINK);
   notice[0] = 0x50;
   notice[1] = 3;
   const bool news = s_notice;
   s_notice = false;
-  return news;
+  return news ? 2 : 0;
 }
 void ccid_busy_answer(face_t face, const uint8_t command[10], uint8_t answer[10]) {
   PROMISE(face == FACE_LINK);

@@ -41,6 +41,7 @@ bool hal_card_present(void);
 bool hal_card_overcurrent(void);
 void hal_card_vcc(uint8_t voltage_class);     /* 0 off, 1 = 5 V, 2 = 3 V, 3 = 1.8 V */
 void hal_card_clk(bool on);                   /* 3.571 MHz */
+void hal_card_clk_hold(bool high);            /* stops CLK at this level, after a whole period; the card stays active */
 void hal_card_rst(bool high);
 void hal_card_emergency_off(void);            /* RST, CLK, I/O, VCC in this order, at once; safe in an interrupt */
 /* ---- card line, character level (PIO; see hal/rp2040/line.c) ------------------------------------------------- */

@@ -55,6 +55,7 @@ bool atr_parse(const uint8_t *atr, size_t length, atr_t *out) {
         out->ifsc = ta;
       }
       if (first_t15 && (ta & 0x3fu) != 0) out->classes = ta & 7u;
+      if (first_t15) out->clock_stop = ta >> 6;
     }
     if (announced & HAS_TB) {
       const uint8_t tb = atr[at++];
@@ -85,7 +86,9 @@ bool atr_parse(const uint8_t *atr, size_t length, atr_t *out) {
   if (check) {
     uint8_t sum = 0;
     for (size_t i = 1; i < length; i++) sum ^= atr[i];
+    out->fault = ATR_CHECK;
     if (sum != 0) return false;
   }
+  out->fault = ATR_PROTOCOL;
   return out->protocols != 0;
 }

@@ -18,7 +18,12 @@ typedef struct {
   uint8_t ifsc, bwi, cwi; /* T=1 */
   bool crc;
   uint8_t classes;        /* bit 0 = A, 1 = B, 2 = C; 7 when the ATR does not say */
+  uint8_t clock_stop;     /* TA for T=15, bits 8 and 7: 0 not allowed, 1 low, 2 high, 3 either (8.3) */
+  uint8_t fault;          /* of an ATR that atr_parse() refuses: ATR_SHAPE, ATR_CHECK or ATR_PROTOCOL */
 } atr_t;
+
+/* ATR_SHAPE: TS, length or a reserved value; ATR_CHECK: TCK; ATR_PROTOCOL: none that we speak. */
+enum { ATR_SHAPE, ATR_CHECK, ATR_PROTOCOL };
 
 /* Bytes the ATR has in all as far as `have` bytes tell: `have` itself when it is complete, more otherwise, ATR_MAX + 1 when it cannot fit. have >= 2. */
 size_t atr_expected(const uint8_t *atr, size_t have);

@@ -15,6 +15,8 @@
 #define VCC_SETTLE_US 5000u  /* the front end's soft start and the card's blocking capacitor */
 #define RST_LOW_CLOCKS 600u  /* >= 400 (6.2.2) */
 #define ATR_CLOCKS 40000u    /* 6.2.2 */
+#define REST_CLOCKS 1860u    /* I/O high for so long before CLK may stop (6.3.2) */
+#define WAKE_CLOCKS 700u     /* CLK runs for so long before I/O may be used again (6.3.2) */
 #define OFF_US 11000u        /* >= 10 ms between deactivation and the next activation (6.2.4) */
 
 card_t g_card;
@@ -63,7 +65,8 @@ static card_result_t read_atr(uint64_t from, atr_t *atr) {
 #endif
     deadline = hal_now_us() + etu_us(INITIAL_WAITING_ETU) + LOOP_SLACK_US;
   }
-  return atr_parse(g_card.atr, g_card.atr_length, atr) ? CARD_OK : CARD_BAD_ATR;
+  if (atr_parse(g_card.atr, g_card.atr_length, atr)) return CARD_OK;
+  return atr->fault == ATR_CHECK ? CARD_BAD_TCK : atr->fault == ATR_PROTOCOL ? CARD_REFUSED_PPS : CARD_BAD_ATR;
 }
 
 static bool hopeless(card_result_t result) { return result == CARD_ABSENT || result == CARD_ABORTED || result == CARD_OVERCURRENT; }
@@ -107,6 +110,7 @@ static card_result_t activate(uint8_t voltage_class, atr_t *atr) {
 static card_result_t choose(const atr_t *atr, bool negotiate) {
   uint8_t protocol;
   g_card.guard = atr->guard;
+  g_card.clock_stop = atr->clock_stop;
   if (atr->specific) {
     protocol = atr->specific_protocol;
     /* Implicit: at a rate only the card knows (8.3). */
@@ -147,7 +151,7 @@ static card_result_t power_on_class(uint8_t voltage_class, uint8_t *classes, boo
   card_result_t result = activate(voltage_class, &atr);
   if (result != CARD_OK) return result;
   *classes = atr.classes;
-  if ((atr.classes & (1u << (voltage_class - 1u))) == 0) return CARD_MUTE; /* it answered, but asks for another voltage (6.2.1) */
+  if ((atr.classes & (1u << (voltage_class - 1u))) == 0) return CARD_CLASS; /* it answered, but asks for another voltage (6.2.1) */
   if (s_atr_only != NULL) {
     *s_atr_only = atr;
     s_wi = atr.wi;
@@ -204,14 +208,42 @@ card_result_t card_power_on_atr(uint8_t voltage_class, atr_t *atr) {
   return result;
 }
 
+card_result_t card_clock_stop(void) {
+  if (g_card.voltage_class == 0) return CARD_MUTE;
+  if (g_card.clock_stop == 0) return CARD_PROTOCOL;
+  if (g_card.clock_rests != 0) return CARD_OK;
+#ifndef NEGATIVE_CLOCK_STOPS_AT_ONCE
+  const card_result_t result = line_wait(hal_now_us() + CLOCKS_US(REST_CLOCKS));
+  if (result != CARD_OK) return result;
+#endif
+  g_card.clock_rests = g_card.clock_stop == 2 ? 2 : 1;
+  hal_card_clk_hold(g_card.clock_rests == 2);
+  return CARD_OK;
+}
+
+card_result_t card_clock_start(void) {
+  if (g_card.voltage_class == 0) return CARD_MUTE;
+  if (g_card.clock_rests == 0) return CARD_OK;
+  hal_card_clk(true);
+  g_card.clock_rests = 0;
+#ifdef NEGATIVE_CLOCK_NOT_AWAITED
+  return CARD_OK;
+#else
+  return line_wait(hal_now_us() + CLOCKS_US(WAKE_CLOCKS));
+#endif
+}
+
 card_result_t card_exchange(const uint8_t *command, size_t length, uint8_t *answer, size_t capacity, size_t *answer_length) {
   *answer_length = 0;
   if (!hal_card_present()) return CARD_ABSENT;
   if (g_card.voltage_class == 0) return CARD_MUTE;
   if (length < 4 || capacity < 2) return CARD_PROTOCOL;
   blackbox_secret(carries_secret(command));
-  const card_result_t result = g_card.protocol == 1 ? t1_exchange(command, length, answer, capacity, answer_length)
-                                                    : t0_exchange(command, length, answer, capacity, answer_length, s_wi);
+  card_result_t result = card_clock_start();
+  if (result == CARD_OK) {
+    result = g_card.protocol == 1 ? t1_exchange(command, length, answer, capacity, answer_length)
+                                  : t0_exchange(command, length, answer, capacity, answer_length, s_wi);
+  }
   hal_line_wipe();
   blackbox_secret(false);
   if (result == CARD_OK) {

@@ -82,7 +82,9 @@ static bool take_ccid(const frame_t *frame, uint64_t now) {
   } else if (g_link.rx == RX_STORE) {
     g_link.ready = g_link.have;
   } else {
-    answer_small(g_link.head, g_link.drop_error);
+    const uint8_t *head = g_link.head;
+    const uint32_t says = head[1] | (uint32_t)head[2] << 8 | (uint32_t)head[3] << 16 | (uint32_t)head[4] << 24;
+    answer_small(head, g_link.drop_error != 0 ? g_link.drop_error : g_link.have - CCID_HEADER != says ? AT_LENGTH : 0);
   }
   g_link.rx = RX_NONE;
   return true;

@@ -139,7 +139,7 @@ static void watch(uint64_t now) {
 
 static bool build(uint64_t now) {
   static const uint8_t k_refuse[sizeof(wire_link_refuse_t)] = {1, LINK_LIMIT_VERSION_MIN, LINK_LIMIT_VERSION};
-  uint8_t notice[2], rate[sizeof(wire_link_rate_t)];
+  uint8_t notice[NOTICE_MAX], rate[sizeof(wire_link_rate_t)];
   if (g_link.refuse) {
     g_link.refuse = false;
     encode(LINK_REFUSE, 0, k_refuse, sizeof k_refuse);
@@ -166,8 +166,9 @@ static bool build(uint64_t now) {
     encode_item(&g_link.ring[at], (uint8_t)(g_link.base + at));
     return true;
   }
-  if (ccid_notify(FACE_LINK, notice)) {
-    encode(LINK_NOTICE, 0, notice, sizeof notice);
+  const size_t news = ccid_notify(FACE_LINK, notice);
+  if (news != 0) {
+    encode(LINK_NOTICE, 0, notice, news);
     return true;
   }
   if (ack_is_due(now)) {

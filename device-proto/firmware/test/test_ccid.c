@@ -40,6 +40,15 @@ void card_power_off(void) {
   g_card.voltage_class = 0;
   hal_card_vcc(0);
 }
+card_result_t card_clock_stop(void) {
+  if (g_card.clock_stop == 0) return CARD_PROTOCOL;
+  g_card.clock_rests = 1;
+  return CARD_OK;
+}
+card_result_t card_clock_start(void) {
+  g_card.clock_rests = 0;
+  return CARD_OK;
+}
 card_result_t card_exchange(const uint8_t *command, size_t length, uint8_t *answer, size_t capacity, size_t *answer_length) {
   memcpy(s_last_apdu, command, length);
   s_last_length = length;

@@ -61,6 +61,10 @@ void hal_card_clk(bool on) {
   if (on != s_clock) contact(on ? 'C' : 'c');
   s_clock = on;
 }
+void hal_card_clk_hold(bool high) {
+  contact(high ? 'H' : 'L');
+  s_clock = false;
+}
 void hal_card_rst(bool high) {
   if (high != s_rst) contact(high ? 'R' : 'r');
   s_rst = high;
@@ -308,7 +312,34 @@ static void activation(void) {
   CHECK(card_power_on(0) == CARD_OK && g_card.voltage_class == 3);
   CHECK(strcmp(s_contacts, "1ICRrciv3ICR") == 0);
   use(k_class_c_only, sizeof k_class_c_only, t1_reset, t1_input);
-  CHECK(card_power_on(1) == CARD_MUTE);
+  CHECK(card_power_on(1) == CARD_CLASS);
+
+  STORY("the clock stops 1 860 clocks after the last use of I/O, where the card says, and runs for 700 before the next");
+  /* TA for T=15: low, high, either, not at all */
+  static const struct { uint8_t ta; const char *contacts; uint8_t rests; } k_rest[] = {{0x47, "L", 1}, {0x87, "H", 2}, {0xc7, "L", 1}, {0x07, "", 0}};
+  for (size_t i = 0; i < sizeof k_rest / sizeof *k_rest; i++) {
+    uint8_t atr[] = {0x3b, 0x80, 0x81, 0x1f, k_rest[i].ta, 0};
+    for (size_t at = 1; at < 5; at++) atr[5] ^= atr[at];
+    use(atr, sizeof atr, t1_reset, t1_input);
+    CHECK(card_power_on(1) == CARD_OK && g_card.clock_stop == k_rest[i].ta >> 6);
+    s_contacts[0] = 0;
+    const uint64_t stop = s_now;
+    CHECK(card_clock_stop() == (k_rest[i].rests != 0 ? CARD_OK : CARD_PROTOCOL));
+    CHECK(strcmp(s_contacts, k_rest[i].contacts) == 0 && g_card.clock_rests == k_rest[i].rests);
+    if (k_rest[i].rests == 0) continue;
+    CHECK(s_now - stop >= 521); /* us: 280 ns a clock */
+    CHECK(card_clock_stop() == CARD_OK && s_contacts[1] == 0); /* it rests already */
+    const uint64_t start = s_now;
+    CHECK(card_clock_start() == CARD_OK && s_contacts[1] == 'C' && g_card.clock_rests == 0);
+    CHECK(s_now - start >= 196);
+    CHECK(card_clock_stop() == CARD_OK);
+    uint8_t answer[16];
+    size_t got = 0;
+    CHECK(card_exchange((const uint8_t[5]){0, 0xb0, 0, 0, 4}, 5, answer, sizeof answer, &got) == CARD_OK && s_clock);
+    CHECK(card_clock_stop() == CARD_OK);
+    card_power_off();
+    CHECK(card_clock_stop() == CARD_MUTE && card_clock_start() == CARD_MUTE);
+  }
 
   STORY("inverse convention: TS arrives as 03 with wrong parity");
   use(k_my_number, sizeof k_my_number, inverse_reset, t1_input);

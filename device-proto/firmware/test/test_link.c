@@ -40,13 +40,13 @@ void ccid_face_lost(face_t face) {
   s_lost++;
   message_release(face);
 }
-bool ccid_notify(face_t face, uint8_t notice[2]) {
+size_t ccid_notify(face_t face, uint8_t notice[NOTICE_MAX]) {
   (void)face;
   notice[0] = 0x50;
   notice[1] = 3;
   const bool news = s_notice;
   s_notice = false;
-  return news;
+  return news ? 2 : 0;
 }
 void ccid_busy_answer(face_t face, const uint8_t header[10], uint8_t answer[10]) {
   (void)face;
@@ -391,6 +391,8 @@ static void while_it_runs(void) {
   CHECK(listen() == 1 && s_heard[0].kind == LINK_PONG);
   static uint8_t large[3000];
   large[0] = 0x6f;
+  large[1] = (sizeof large - 10) & 255;
+  large[2] = (sizeof large - 10) >> 8;
   large[6] = 11;
   memcpy(g_message, "untouched", 9);
   say_data(LINK_CHANNEL_CCID << 6 | LINK_MORE, large, 1024);

@@ -21,10 +21,10 @@ void ccid_face_lost(face_t face) {
   (void)face;
   s_lost++;
 }
-bool ccid_notify(face_t face, uint8_t notice[2]) {
+size_t ccid_notify(face_t face, uint8_t notice[NOTICE_MAX]) {
   (void)face;
   (void)notice;
-  return false;
+  return 0;
 }
 void ccid_busy_answer(face_t face, const uint8_t header[10], uint8_t answer[10]) {
   (void)face;

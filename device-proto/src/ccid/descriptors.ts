@@ -85,8 +85,9 @@ export const ccidClaims: Infer<typeof ccidClassDescriptor> = {
   dwMaxIFSD: 254,
   dwSynchProtocols: 0,
   dwMechanical: 0,
-  // automatic parameters by ATR 02, voltage 08, clock 10, baud rate 20, parameter negotiation by the reader 40, IFSD 400; short and extended APDU level 40000
-  dwFeatures: 0x0004047a,
+  // automatic parameters by ATR 02, voltage 08, clock 10, baud rate 20, parameter negotiation by the reader 40, clock stop 100, IFSD 400; short and
+  // extended APDU level 40000
+  dwFeatures: 0x0004057a,
   dwMaxCCIDMessageLength: 65554,
   bClassGetResponse: 0xff,
   bClassEnvelope: 0xff,

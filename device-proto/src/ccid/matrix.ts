@@ -226,12 +226,13 @@ const rows: Readonly<Record<CommandName, Row>> = {
     gives: 7,
     fails: cardIsNotAsked,
   },
+  // 01 stops the clock of a card that allows it (TA for T=15); the matrix's card does not
   IccClock: {
     needs: "power",
     specific: [0, 0, 0],
     data: none,
     wrongLengths: [1, 64],
-    header: [{ name: "bClockCommand", at: 7, bad: range(2, 255) }, reserved(8, 2)],
+    header: [{ name: "bClockCommand", at: 7, bad: range(1, 255) }, reserved(8, 2)],
     fields: noData,
     gives: 0,
     fails: cardIsNotAsked,
@@ -448,6 +449,12 @@ function build(): MatrixCase[] {
     if (message === "Abort")
       add("busy-same-pipe", "of a slot there is not", "busy", sendOf({ slot: 1 }), { ...answer("busy", 5), icc: "absent", specific: 1 });
     else add("busy-same-pipe", "as it should be", "busy", sendOf(), whileBusy("busy"));
+    if (message === "GetSlotStatus") {
+      const withData = sendOf({ data: Uint8Array.of(0) });
+      add("busy-same-pipe", "with data", "busy", withData, answer("busy", 1));
+      add("busy-other-face", "with data", "busy-elsewhere", withData, answer("busy-elsewhere", 1));
+      add("busy-same-pipe", "a byte behind it", "busy", { ...withData, says: 0 }, answer("busy", 1));
+    }
     add("busy-other-face", "as it should be", "busy-elsewhere", sendOf(), whileBusy("busy-elsewhere"));
     const owned = row.needs === "nothing" ? good("taken") : answer("taken", slotError.CMD_SLOT_BUSY);
     add("other-face-owns", "as it should be", "taken", sendOf(), owned);

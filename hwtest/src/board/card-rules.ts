@@ -12,6 +12,9 @@ export const cardRules = {
   "slot/rst-early":
     "RST was raised less than 400 clocks after CLK started, or held low for less than 400 clocks in a warm reset (ISO 7816-3 §6.2.2, §6.2.3).",
   "slot/deactivation-order": "The order is RST low, CLK low, I/O low, VCC off (ISO 7816-3 §6.4).",
+  "slot/clock-stop":
+    "CLK stopped while the card is active though its ATR does not allow it, in the other state than it allows, or less than 1 860 clocks after I/O was last used (ISO 7816-3 §6.3.2, §8.3).",
+  "slot/clock-restart": "I/O was used while CLK rests, or less than 700 clocks after it started again (ISO 7816-3 §6.3.2).",
   "slot/power-cycle": "VCC was switched on again less than 10 ms after it was off (ISO 7816-3 §6.2.4).",
   "slot/clock-range": "The card clock is outside 1 to 5 MHz (ISO 7816-3 §5.2.3).",
   "slot/io-high-drive": "The reader drives I/O high: the line is open drain.",

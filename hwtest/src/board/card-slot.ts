@@ -6,6 +6,8 @@ const functionPio0 = 6;
 
 const eventPulled = 0;
 const eventOverCurrent = 1;
+/** Looks where CLK rests once the contact has settled. */
+const eventRest = 3;
 /** Looks at an order once everything that happens at the same instant has happened: a chip reset drops all contacts together. */
 const eventOrder = 2;
 /** The card's own events travel through the slot, so that a snapshot and the queue need not know which card is in. */
@@ -13,6 +15,11 @@ const eventCard = 16;
 
 /** Clocks that RST stays low after CLK started (ISO 7816-3 §6.2.2) or in a warm reset (§6.2.3). */
 const resetClocks = 400;
+/** I/O is at rest for this many clocks before CLK may stop, and CLK runs for this many before I/O is used again (ISO 7816-3 §6.3.2). */
+const restClocks = 1860;
+const wakeClocks = 700;
+/** Time the reader may take from stopping the generator to the level at which CLK rests. */
+const restSettleNs = 20e3;
 /** A pulled card, or a short circuit, must be without power after this (reader's own rule, far below what a hand can do). */
 const switchOffNs = 1e6;
 /** VCC stays off this long before it comes on again (ISO 7816-3 §6.2.4). */
@@ -28,6 +35,10 @@ type SlotState = {
   clockOnNs: number;
   rstLowNs: number;
   vccOffNs: number;
+  /** CLK rests while the card is active. */
+  resting: boolean;
+  /** When I/O last changed, whoever changed it. */
+  ioNs: number;
 };
 
 /**
@@ -110,8 +121,8 @@ export class CardSlot implements Model {
       this.#host.violation("slot/vcc-without-card", "VCC still on 1 ms after the card was pulled");
     else if (kind === eventOverCurrent && this.#s.voltageClass)
       this.#host.violation("slot/over-current", "VCC still on 1 ms after over-current");
-    else if (kind === eventOrder && this.#s.rst && !this.#s.hz)
-      this.#host.violation("slot/deactivation-order", "CLK stopped while RST is high");
+    else if (kind === eventOrder && this.#s.rst && !this.#s.hz) this.#stopped();
+    else if (kind === eventRest && this.#s.resting) this.#rests();
   }
 
   reset(power: boolean): void {
@@ -146,6 +157,8 @@ export class CardSlot implements Model {
       clockOnNs: 0,
       rstLowNs: 0,
       vccOffNs: -powerCycleNs,
+      resting: false,
+      ioNs: 0,
     };
   }
   #clocksSince(atNs: number): number {
@@ -193,17 +206,37 @@ export class CardSlot implements Model {
   #clock(): void {
     const s = this.#s;
     const hz = this.#host.nets.funcsel(pins.cardClk) === 8 ? this.#host.gpoutHz(0) : 0;
-    if (hz === s.hz) return;
+    if (hz === s.hz) {
+      // Where CLK rests it stays, until it runs.
+      if (s.resting && !hz) this.#host.schedule(this, eventRest, this.#host.nowNs + restSettleNs);
+      return;
+    }
     const now = this.#host.nowNs;
     if (hz && (hz < 1e6 || hz > 5e6)) this.#host.violation("slot/clock-range", `${hz} Hz`);
     if (hz && !s.hz) {
       if (!s.voltageClass) this.#host.violation("slot/activation-order", "CLK before VCC");
       else if (s.readerLow) this.#host.violation("slot/activation-order", "CLK while the reader still holds I/O low");
-      else if (s.rst) this.#host.violation("slot/activation-order", "CLK while RST is high");
+      else if (s.rst && !s.resting) this.#host.violation("slot/activation-order", "CLK while RST is high");
       s.clockOnNs = now;
+      s.resting = false;
     } else if (!hz && s.rst) this.#host.schedule(this, eventOrder, now);
     s.hz = hz;
     this.#card?.onClock(hz, now);
+  }
+
+  /** CLK stopped with RST high: a clock stop, for a card that allows one, or the wrong order. */
+  #stopped(): void {
+    const s = this.#s;
+    if (!this.#card?.clockStop) return this.#host.violation("slot/deactivation-order", "CLK stopped while RST is high");
+    const clocks = ((this.#host.nowNs - Math.max(s.ioNs, s.clockOnNs)) * 3.571428) / 1e3;
+    if (clocks < restClocks) this.#host.violation("slot/clock-stop", `CLK stopped ${Math.floor(clocks)} clocks after I/O was used`);
+    s.resting = true;
+    this.#host.schedule(this, eventRest, this.#host.nowNs + restSettleNs);
+  }
+  #rests(): void {
+    const level = this.#host.nets.level(pins.cardClk);
+    if (!((this.#card?.clockStop ?? 0) & (level ? 2 : 1)))
+      this.#host.violation("slot/clock-stop", `CLK rests ${level ? "high" : "low"}: the card allows the other state only`);
   }
 
   #rst(): void {
@@ -216,7 +249,10 @@ export class CardSlot implements Model {
       else if (s.readerLow) this.#host.violation("slot/activation-order", "RST high while the reader holds I/O low");
       else if (this.#clocksSince(Math.max(s.clockOnNs, s.rstLowNs)) < resetClocks)
         this.#host.violation("slot/rst-early", `RST high after ${Math.floor(this.#clocksSince(Math.max(s.clockOnNs, s.rstLowNs)))} clocks`);
-    } else s.rstLowNs = now;
+    } else {
+      s.rstLowNs = now;
+      s.resting = false; // a deactivation begins; it may begin from rest
+    }
     s.rst = level;
     this.#card?.onReset(level, now);
   }
@@ -228,9 +264,21 @@ export class CardSlot implements Model {
     const low = drive === 0;
     if (low === s.readerLow) return;
     s.readerLow = low;
+    this.#ioUsed(low);
     if (!low && this.#host.nets.funcsel(pins.cardIo) === functionPio0) this.#pad();
     this.#conflict();
     this.#card?.onReaderIo(low, this.#host.nowNs);
+  }
+
+  /** The reader uses I/O: not while CLK rests, nor too soon after. */
+  #ioUsed(low: boolean): void {
+    const s = this.#s;
+    const now = this.#host.nowNs;
+    s.ioNs = now;
+    if (!low || !s.rst) return;
+    if (s.resting) this.#host.violation("slot/clock-restart", "I/O is used while CLK rests");
+    else if (s.hz && this.#clocksSince(s.clockOnNs) < wakeClocks)
+      this.#host.violation("slot/clock-restart", `I/O is used ${Math.floor(this.#clocksSince(s.clockOnNs))} clocks after CLK started`);
   }
 
   /** The PIO takes the line: a slow open-drain edge wants the Schmitt trigger, and nothing may pull against the card's pull-up. */
@@ -248,6 +296,7 @@ export class CardSlot implements Model {
     const s = this.#s;
     if (low === s.cardLow) return;
     s.cardLow = low;
+    s.ioNs = this.#host.nowNs;
     this.#conflict();
     this.#host.nets.drive(pins.cardIo, "card", low ? 0 : null);
   }

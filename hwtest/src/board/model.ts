@@ -103,6 +103,8 @@ export interface LineCard extends Model {
   onReset(level: Level, atNs: number): void;
   /** Clock started (Hz) or stopped (0). */
   onClock(hz: number, atNs: number): void;
+  /** How CLK may rest while the card is active: 0 or absent = not at all, 1 = low, 2 = high, 3 = either (TA for T=15, ISO 7816-3 §8.3). */
+  readonly clockStop?: number;
   /** The reader's own drive of I/O changed: true = pulls low. */
   onReaderIo(low: boolean, atNs: number): void;
 }

@@ -1,13 +1,15 @@
+import { encodeCommand } from "@inkan/device-proto";
 import { isInkanError, Reader } from "@inkan/sdk";
 import { openJpki } from "@inkan/sdk/jpki";
 import { BoardViolation } from "../board/violation.js";
+import { T1Card } from "../cards/index.js";
 import { openVirtualReader, type VirtualReader } from "../board/open-virtual-reader.js";
 import { firstLineFault } from "./line-faults.js";
 import { differences, observeSecret } from "./secrecy.js";
 import type { SecretSession } from "./secret-session.js";
 
 /** What is done with an image so that its fault shows. */
-export type Scene = "line-faults" | "boot" | "idle" | "replug" | "card" | "pull" | "two-keys" | "secret";
+export type Scene = "line-faults" | "boot" | "idle" | "replug" | "clock-stop" | "card" | "pull" | "two-keys" | "secret";
 
 /** A deliberately wrong image and what must stop it: a rule's name, a state, or `secrecy` for non-interference. */
 export interface NegativeCase {
@@ -55,6 +57,8 @@ export const negativeCases: readonly NegativeCase[] = [
   { name: "NS_NOT_CHECKED", scene: "line-faults", caughtBy: "line-faults" },
   { name: "EDC_NOT_CHECKED", scene: "line-faults", caughtBy: "line-faults" },
   { name: "VCC_OFF_FIRST", scene: "card", caughtBy: "slot/deactivation-order" },
+  { name: "CLOCK_STOPS_AT_ONCE", scene: "clock-stop", caughtBy: "slot/clock-stop" },
+  { name: "CLOCK_NOT_AWAITED", scene: "clock-stop", caughtBy: "slot/clock-restart" },
   { name: "WRONG_OFF_ORDER", scene: "pull", caughtBy: "slot/deactivation-order" },
   { name: "NO_EMERGENCY_OFF", scene: "pull", caughtBy: "slot/vcc-without-card" },
   { name: "ROW_DRIVEN_HIGH", scene: "two-keys", caughtBy: "pins/contention" },
@@ -85,7 +89,7 @@ export async function playNegative(scene: Scene, image: Uint8Array, bootCode: Ui
   if (scene === "secret") return playSecret(image, bootCode);
   const bench = await openVirtualReader({
     pace: "free",
-    card: scene === "boot" || scene === "idle" ? "none" : "standard",
+    card: scene === "boot" || scene === "idle" ? "none" : scene === "clock-stop" ? restingCard() : "standard",
     fingers: false,
     image,
     boot: bootCode,
@@ -108,6 +112,7 @@ async function play(scene: Scene, bench: VirtualReader): Promise<void> {
   const { board } = bench;
   await board.run(20);
   if (board.state === "bootsel") return;
+  if (scene === "clock-stop") return restClock(bench);
   const reader = await Reader.open(await bench.transport(), { clock: bench.clock });
   if (scene === "idle") await board.run(6000);
   if (scene === "replug") {
@@ -126,6 +131,31 @@ async function play(scene: Scene, bench: VirtualReader): Promise<void> {
   }
   await board.run(50);
   await reader.close();
+}
+
+/** A card whose clock may rest low (TA for T=15), which answers everything with 9000. */
+function restingCard(): T1Card {
+  const atr = Uint8Array.of(0x3b, 0xd0, 0x97, 0xff, 0x81, 0xb1, 0xfe, 0x46, 0x1f, 0x47, 0x68);
+  return new T1Card({ atr, powerOn: () => atr, transmit: () => ({ response: Uint8Array.of(0x90, 0x00), thinkMs: 0 }) });
+}
+
+/** An exchange, the clock stopped, an exchange: the reader has to let it run again. */
+async function restClock(bench: VirtualReader): Promise<void> {
+  const transport = await bench.transport();
+  const apdu = Uint8Array.of(0x00, 0xb0, 0x00, 0x00);
+  const messages = [
+    ["IccPowerOn", 0],
+    ["XfrBlock", 0, apdu],
+    ["IccClock", 1],
+    ["XfrBlock", 0, apdu],
+    ["IccPowerOff", 0],
+  ] as const;
+  for (const [sequence, [name, first, data]] of messages.entries()) {
+    const answered = new Promise<Uint8Array>((resolve) => (transport.onMessage = resolve));
+    await transport.send(encodeCommand({ name, slot: 0, sequence, specific: [first, 0, 0], data: data ?? new Uint8Array(0) }));
+    const answer = await bench.board.engine.pump.hold(answered);
+    if (answer[7]! >> 6 !== 0) throw new Error(`${name} failed`);
+  }
 }
 
 /** The pad is scanned while it asks: one hand lies on two keys of one column. */

@@ -8,6 +8,7 @@ export interface CampaignEntry {
 
 /** Every campaign: one row each, in the order of the alphabet. */
 export const campaigns: readonly CampaignEntry[] = [
+  { name: "chaining", load: async () => (await import("./chaining.js")).chaining },
   { name: "host-vanishes", load: async () => (await import("./host-vanishes.js")).hostVanishes },
   { name: "interleavings", load: async () => (await import("./interleavings.js")).interleavings },
   { name: "line-faults", load: async () => (await import("./line-faults.js")).lineFaults },

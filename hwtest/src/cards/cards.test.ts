@@ -23,7 +23,17 @@ const parameters = lineParameters(myNumber);
 
 describe("interface bytes", () => {
   test("the My Number Card", () => {
-    expect(parameters).toEqual({ inverse: false, fidi: 0x13, extraGuard: 255, specific: false, ifsc: 0xfb, bwi: 4, cwi: 6, crc: false });
+    expect(parameters).toEqual({
+      inverse: false,
+      fidi: 0x13,
+      extraGuard: 255,
+      specific: false,
+      ifsc: 0xfb,
+      bwi: 4,
+      cwi: 6,
+      crc: false,
+      clockStop: 0,
+    });
     expect(etuClocks(0x13)).toBe(93);
   });
   test("specific mode, CRC, defaults", () => {

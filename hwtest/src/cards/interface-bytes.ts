@@ -13,7 +13,24 @@ export type LineParameters = {
   bwi: number;
   cwi: number;
   crc: boolean;
+  /** Bits 8 and 7 of TA for T=15: 0 = the clock must not stop, 1 = low, 2 = high, 3 = either. */
+  clockStop?: number;
 };
+
+/** {@link LineParameters.clockStop} of any ATR, T=0 cards' too (ISO 7816-3 §8.3: the first TA after a TD naming T=15). */
+export function clockStopOf(atr: Uint8Array): number {
+  let at = 2;
+  let present = atr[1]! >> 4;
+  let protocol = -1;
+  for (let i = 1; present; i++) {
+    if (present & 1 && protocol === 15 && i > 2) return atr[at]! >> 6;
+    at += (present & 1) + ((present >> 1) & 1) + ((present >> 2) & 1);
+    if (!(present & 8)) break;
+    protocol = atr[at]! & 15;
+    present = atr[at++]! >> 4;
+  }
+  return 0;
+}
 
 /** Card clocks per etu for a TA1 value. @throws RangeError for a reserved one. */
 export function etuClocks(fidi: number): number {
@@ -25,7 +42,17 @@ export function etuClocks(fidi: number): number {
 
 /** Reads the interface bytes of an ATR offering T=1. @throws RangeError when it does not. */
 export function lineParameters(atr: Uint8Array): LineParameters {
-  const p: LineParameters = { inverse: atr[0] === 0x3f, fidi: 0x11, extraGuard: 0, specific: false, ifsc: 32, bwi: 4, cwi: 13, crc: false };
+  const p: LineParameters = {
+    inverse: atr[0] === 0x3f,
+    fidi: 0x11,
+    extraGuard: 0,
+    specific: false,
+    ifsc: 32,
+    bwi: 4,
+    cwi: 13,
+    crc: false,
+    clockStop: clockStopOf(atr),
+  };
   let at = 2;
   let present = atr[1]! >> 4;
   let protocol = -1;

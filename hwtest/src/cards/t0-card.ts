@@ -1,4 +1,5 @@
 import type { CardLine, Level, LineCard } from "../board/model.js";
+import { clockStopOf } from "./interface-bytes.js";
 import type { ApduCard } from "./apdu-card.js";
 import { Characters, firstFreeEvent, gapTolerance, type CharacterState } from "./characters.js";
 
@@ -137,8 +138,11 @@ export class T0Card implements LineCard {
     this.#s.voltageClass = voltageClass;
     if (!voltageClass) this.#stop();
   }
+  get clockStop(): number {
+    return clockStopOf(this.#apdu.atr);
+  }
   onClock(hz: number, atNs: number): void {
-    if (!hz) this.#stop();
+    if (!hz && !(this.#s.rst && this.clockStop)) this.#stop();
     this.#characters.state.hz = hz;
     this.#characters.state.phaseNs = atNs;
   }

@@ -129,8 +129,12 @@ export class T1Card implements LineCard {
     this.#s.voltageClass = voltageClass;
     if (voltageClass === 0) this.#stop();
   }
+  get clockStop(): number {
+    return this.#s.parameters?.clockStop ?? 0;
+  }
   onClock(hz: number, atNs: number): void {
-    if (hz === 0) this.#stop();
+    // A card that allows its clock to rest keeps everything meanwhile (ISO 7816-3 §6.3.2).
+    if (hz === 0 && !(this.#s.rst && this.clockStop)) this.#stop();
     this.#characters.state.hz = hz;
     this.#characters.state.phaseNs = atNs + (this.#options.phaseNs ?? 0);
   }

@@ -318,6 +318,7 @@ export function answerFailure(answer: Answer, had: boolean): Failure {
     case slotError.ICC_PROTOCOL_NOT_SUPPORTED:
     case slotError.ICC_CLASS_NOT_SUPPORTED:
     case slotError.BAD_ATR_TS:
+    case slotError.BAD_ATR_TCK:
       return {
         code: "unsupported",
         details: { detail: `the card, says the reader (slot error ${answer.error.toString(16).toUpperCase()})` },

@@ -129,6 +129,10 @@ void hal_card_vcc(uint8_t voltage_class) {
   g_host.overcurrent = false;
   g_host.voltage_class = g_host.present ? voltage_class : 0;
 }
+void hal_card_clk_hold(bool high) {
+  (void)high;
+  g_host.clk = false;
+}
 void hal_card_clk(bool on) { g_host.clk = on && g_host.voltage_class != 0; }
 void hal_card_rst(bool high) { g_host.rst = high && g_host.voltage_class != 0; }
 void hal_card_emergency_off(void) {

@@ -10,7 +10,15 @@ static bool pin_high(uint32_t pin) { return (SIO_GPIO_IN & BIT(pin)) != 0; }
 
 static void clock_off(void) {
   CLR(CLK_GPOUT0_CTRL) = CLK_GPOUT_ENABLE;
+  SIO_GPIO_OUT_CLR = BIT(PIN_CARD_CLK); /* it may have been held high */
   GPIO_CTRL(PIN_CARD_CLK) = FUNC_SIO; /* latch 0, output: low whatever phase the generator stopped in */
+}
+
+/* More than one period of CLK, 0.28 us: the generator ends the one it is in, and no phase on the contact is shorter than it may be. */
+static void one_period(void) {
+  const uint32_t start = TIMER_TIMERAWL;
+  while (TIMER_TIMERAWL - start < 2u) {
+  }
 }
 
 static void vcc_off(void) {
@@ -57,8 +65,21 @@ void hal_card_clk(bool on) {
   if (!on) {
     clock_off();
   } else if (hal_card_present() && (SIO_GPIO_OUT & BIT(PIN_CARD_VCC)) != 0) {
+    SIO_GPIO_OUT_CLR = BIT(PIN_CARD_CLK); /* where it was held high: down first, for longer than half a period */
+    one_period();
     GPIO_CTRL(PIN_CARD_CLK) = FUNC_CLOCK;
     SET(CLK_GPOUT0_CTRL) = CLK_GPOUT_ENABLE;
+  }
+  irq_restore(primask);
+}
+
+void hal_card_clk_hold(bool high) {
+  const uint32_t primask = irq_save();
+  if (hal_card_present() && (SIO_GPIO_OUT & BIT(PIN_CARD_VCC)) != 0) {
+    CLR(CLK_GPOUT0_CTRL) = CLK_GPOUT_ENABLE;
+    one_period();
+    GPIO_CTRL(PIN_CARD_CLK) = FUNC_SIO;
+    if (high) SIO_GPIO_OUT_SET = BIT(PIN_CARD_CLK);
   }
   irq_restore(primask);
 }
