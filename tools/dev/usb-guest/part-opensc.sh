@@ -1,6 +1,6 @@
 # OpenSC as it is packaged, on pcscd. Its jpki driver has no PIN pad: jpki_pin_cmd of card-jpki.c sends VERIFY with the host's digits whatever
 # the reader can do, and with none it gives up before the reader hears of it. So here the digits are the host's; the consent of each signature
-# is given on our pad. The pad itself is tried in part pad, by the driver of a card that knows of pads.
+# is given on our pad. A PIN typed on the pad is tried in part pcsc, without OpenSC.
 cat > opensc.conf <<'CONF'
 app default { reader_driver pcsc { enable_pinpad = false; } }
 CONF
