@@ -9,7 +9,11 @@ export interface ReleasedFirmware {
   readonly manifest: {
     readonly version: string;
     readonly product: string;
-    readonly files: Readonly<Record<string, { readonly size: number; readonly sha256: string }>>;
+    /** What stands where in flash. */
+    readonly boot: { readonly file: string; readonly address: number; readonly size: number; readonly sha256: string };
+    readonly image: { readonly file: string; readonly address: number; readonly size: number; readonly sha256: string };
+    /** The deepest the main stack can get by the call graph, interrupts on top, and its size, in bytes. */
+    readonly stack: { readonly bound: number; readonly size: number };
   };
 }
 

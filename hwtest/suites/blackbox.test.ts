@@ -1,4 +1,5 @@
 import { type BlackBoxEvent, decodeBlackBox, flashMap, ramMap } from "@inkan/device-proto";
+import { releasedFirmware } from "@inkan/device-proto/firmware";
 import { openVirtualReader, type VirtualReader } from "@inkan/hwtest/board";
 import { isInkanError, Reader } from "@inkan/sdk";
 import { openJpki } from "@inkan/sdk/jpki";
@@ -53,7 +54,9 @@ describe("the black box", () => {
     expect(after.uptimeMs - before.uptimeMs).toBeGreaterThanOrEqual(2000);
     expect(after).toMatchObject({ bootCount: 1, linkDiscarded: 0, retries: 0, flashErrors: 0, stackSize: ramMap.stackSize, sectors: 1 });
     expect(after.stackUsed).toBeGreaterThan(300);
-    expect(after.stackUsed).toBeLessThan(ramMap.stackSize);
+    const { manifest } = await releasedFirmware();
+    expect(manifest.stack.size).toBe(ramMap.stackSize);
+    expect(after.stackUsed).toBeLessThanOrEqual(manifest.stack.bound);
     await reader.close();
   });
 

@@ -11,12 +11,16 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { indirectCalls, namesInArray, parseDisassembly, parseUsage, priorities, stackBound, StackProblem } from "./stack.mjs";
+
 const firmware = fileURLToPath(new URL("../../device-proto/firmware", import.meta.url));
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const release = join(firmware, "release");
 const MISSING = 8;
 const GCC = "arm-none-eabi-gcc";
 const OBJCOPY = "arm-none-eabi-objcopy";
+const OBJDUMP = "arm-none-eabi-objdump";
+const STACK = 8192;
 
 /** The rooms of the application, in the order of docs/map.md; what stands in each is compiled in the order of its name. */
 const rooms = ["app", "blackbox", "ccid", "front", "guard", "hal/rp2040", "iso7816", "link", "pcscd", "pinpad"];
@@ -234,6 +238,68 @@ function readerImage(code, version) {
   return Buffer.concat([body, tlv]);
 }
 
+const filesIn = (folder, ending) =>
+  readdirSync(folder, { recursive: true })
+    .filter((name) => name.endsWith(ending))
+    .map((name) => join(folder, name));
+
+/** The deepest the application's stack can get; refused beyond its banks, with recursion, or with a call nobody can follow. */
+function stackOf(elf, objects) {
+  const functions = parseDisassembly(capture(OBJDUMP, ["-d", elf]));
+  const names = new Set([...functions.values()].map(({ name }) => name.replace(/\..*/, "")));
+  const usage = new Map();
+  for (const su of filesIn(objects, ".su")) parseUsage(readFileSync(su, "utf8"), usage);
+  const sources = filesIn(join(firmware, "hal/rp2040"), ".c").concat(join(firmware, "hal/rp2040/chip.h"));
+  const indirect = indirectCalls.map(({ rows, calls, ...row }) => ({
+    ...row,
+    calls: calls ?? [...namesInArray(readFileSync(join(firmware, rows.file), "utf8"), rows.array)].filter((name) => names.has(name)),
+  }));
+  try {
+    const bound = stackBound({
+      functions,
+      usage,
+      roots: ["app_reset"],
+      interrupts: priorities(sources.map((path) => readFileSync(path, "utf8")).join("\n")),
+      indirect,
+      ends: ["fault_entry"],
+    });
+    if (bound.bytes > STACK)
+      throw new StackProblem(`the stack can get ${bound.bytes} bytes deep; it has ${STACK}: ${bound.main.path.join(" → ")}`);
+    return bound;
+  } catch (error) {
+    if (!(error instanceof StackProblem)) throw error;
+    throw new Refusal(1, `stack: ${error.message}`);
+  }
+}
+
+/** RAM and flash as they were linked, each part against its budget (the linker has asserted them), and the stack. */
+function memoryMap(elf, { boot, image, stack }) {
+  const sections = Object.fromEntries(
+    [...capture(OBJDUMP, ["-h", elf]).matchAll(/^\s*\d+ \.(\w+)\s+([0-9a-f]{8})\s+([0-9a-f]{8})/gm)].map(([, name, size, at]) => [
+      name,
+      { size: parseInt(size, 16), at: parseInt(at, 16) },
+    ]),
+  );
+  const { message, noinit } = sections;
+  const end = message.at + message.size;
+  const row = (name, at, size, budget) =>
+    `  ${at.toString(16).padStart(8, "0")}  ${name.padEnd(34)} ${String(size).padStart(6)}${budget === undefined ? "" : ` of ${budget}`}`;
+  return [
+    "flash",
+    row("boot2 and loader", 0, boot.length, 0x100 + 32512),
+    row("image in slot A", 0x10000, image.length, 112 * 1024),
+    "RAM",
+    row("image with header and TLVs", 0x20000000, image.length, 112 * 1024),
+    row("static data", sections.bss.at, sections.bss.size, 48 * 1024),
+    row("message buffer", message.at, message.size, 65560),
+    row("reserve, at least 24576", end, 0x2003f000 - end),
+    row("no-init: black box, crash record", noinit.at, noinit.size, 4096),
+    row("stack, the deepest there can be", 0x20040000, stack.bytes, STACK),
+    `    ${stack.main.path.join(" → ")}`,
+    ...stack.interrupts.map(({ handler, bytes }) => `    + ${handler} ${bytes}`),
+  ].join("\n");
+}
+
 async function build({ out, defines, product: file }) {
   const tools = toolchain();
   const work = mkdtempSync(join(tmpdir(), "inkan-firmware-"));
@@ -251,11 +317,14 @@ async function build({ out, defines, product: file }) {
 
     const boot = bootImage(binary(boot2), binary(loader), defines);
     const image = readerImage(binary(application, ".image"), version);
+    // A deliberately wrong image may be wrong in this, too; the board stops it.
+    const stack = defines.length > 0 ? undefined : stackOf(application, join(work, "app"));
     const describe = (file, bytes, at) => ({ file, address: at, size: bytes.length, sha256: sha256(bytes) });
     const manifest = {
       ...product,
       boot: describe("boot.bin", boot, 0),
       image: describe("reader.img", image, 0x10000),
+      ...(stack && { stack: { bound: stack.bytes, size: STACK } }),
     };
     mkdirSync(out, { recursive: true });
     writeFileSync(join(out, "boot.bin"), boot);
@@ -268,7 +337,7 @@ async function build({ out, defines, product: file }) {
       for (const elf of [loader, application]) writeFileSync(join(keep, relative(work, elf)), readFileSync(elf));
       writeFileSync(join(keep, "reader.map"), readFileSync(`${application}.map`));
     }
-    return manifest;
+    return { manifest, map: stack && memoryMap(application, { boot, image, stack }) };
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
@@ -379,7 +448,8 @@ function parse(argv) {
 try {
   const [verb, ...argv] = process.argv.slice(2);
   if (verb === "build") {
-    const manifest = await build(parse(argv));
+    const { manifest, map } = await build(parse(argv));
+    if (map) console.log(map);
     console.log(`firmware ${manifest.version}: boot ${manifest.boot.size} bytes, image ${manifest.image.size} bytes`);
   } else if (verb === "check") await check();
   else if (verb === "test") await test(argv[0]);
