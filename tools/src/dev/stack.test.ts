@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 
-/* eslint-disable-next-line @typescript-eslint/no-unsafe-assignment -- the project's own scripts are plain JavaScript */
 const stack = await import(new URL("../../dev/stack.mjs", import.meta.url).href);
 
 type Analysis = { bytes: number; main: { bytes: number; path: string[] }; interrupts: { handler: string; bytes: number }[] };
