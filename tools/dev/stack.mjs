@@ -15,7 +15,7 @@ export const indirectCalls = [
   {
     in: ["level_run", "dispatch"],
     rows: { file: "pcscd/level.c", array: "k_rows" },
-    within: { through: "pcscd_step", calls: ["on_get_slot_status", "on_escape"] },
+    within: { through: "pcscd_step", calls: ["on_get_slot_status", "on_driver_escape"] },
   },
   { in: ["guarded", "on_xfr_block", "transmit"], calls: ["tpdu_t0", "card_exchange"] },
 ];

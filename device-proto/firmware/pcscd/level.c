@@ -220,7 +220,7 @@ static bool is(const command_t *c, const uint8_t *begins, size_t length, bool mo
 
 /* 1F 02 would bring short APDUs in place of blocks, which end where an answer is longer than the driver's buffer: at TPDU level extended lengths work. It
  * is refused, and everything unknown with it. */
-static bool on_escape(command_t *c) {
+static bool on_driver_escape(command_t *c) {
   static const char k_text[] = PRODUCT_NAME " " PRODUCT_VERSION;
   static const uint8_t k_version[] = {0x02}, k_start[] = {0x01, 0x01, 0x01}, k_texts[] = {0xb2, 0xa0, 0x00, 0x4d, 0x4c}, k_features[] = {0x6a};
   /* What the driver reads of it: no display for its own texts, OK ends an entry, verify and modify in one step, lengths. */
@@ -247,7 +247,7 @@ static const row_t k_rows[] = {
     {PC_TO_RDR_XFRBLOCK,      on_xfr_block,       CARD_ACTIVE,  1, DATA_MAX},
     {PC_TO_RDR_SETPARAMETERS, on_set_parameters,  CARD_ACTIVE,  5, 7},
     {PC_TO_RDR_SECURE,        on_secure,          CARD_ACTIVE,  1, DATA_MAX},
-    {PC_TO_RDR_ESCAPE,        on_escape,          ALWAYS,       0, DATA_MAX},
+    {PC_TO_RDR_ESCAPE,        on_driver_escape,   ALWAYS,       0, DATA_MAX},
 };
 
 bool level_is_light(uint8_t type) { return type == PC_TO_RDR_GETSLOTSTATUS || type == PC_TO_RDR_ESCAPE; }
