@@ -160,7 +160,7 @@ export class T1 {
         } else if (pcb === WTX && inf.length === 1) {
           const multiplier = inf[0]! || 1;
           waitedMs += multiplier * this.#bwtMs;
-          if (waitedMs > EXTENSIONS_MS) throw yield* this.#giveUp("mute", "the card asks for more time without end");
+          if (waitedMs > EXTENSIONS_MS) throw yield* this.#giveUp("mute", "the card asks for more time without end", "mute");
           errors = 0;
           bwt = multiplier;
           block = encodeT1(WTX | RESPONSE, inf.slice(), this.#edc);
@@ -171,8 +171,8 @@ export class T1 {
           block = encodeT1(IFS | RESPONSE, inf.slice(), this.#edc);
           continue;
         } else if (pcb === ABORT && inf.length === 0) {
-          throw yield* this.#giveUp("garbled", "the card aborted the chain");
-        } else if (pcb & RESPONSE && !acknowledged && errors > 0) {
+          throw yield* this.#abortedByCard();
+        } else if ((pcb & 0xe0) === 0xe0 && !acknowledged && errors > 0) {
           // our R made it repeat a response from before our I-block, which it never had; N(S) keeps it from doing it twice
           if (++errors > TRIES || ++idle > IDLE_BLOCKS) throw yield* this.#giveUp("garbled", "the card repeats an old response");
           block = information();
@@ -217,9 +217,26 @@ export class T1 {
   }
 
   /** Ends an exchange for a reason, with the card in step again. The command is not sent again: it may have been executed. */
-  *#giveUp(kind: "mute" | "garbled", why: string): Generator<T1Sending, T1Error, T1Received> {
-    yield* this.#resynchronise(kind, why);
-    return new T1Error("protocol", why);
+  *#giveUp(unheard: "mute" | "garbled", why: string, named: T1Error["kind"] = "protocol"): Generator<T1Sending, T1Error, T1Received> {
+    yield* this.#resynchronise(unheard, why);
+    return new T1Error(named, why);
+  }
+
+  /** S(ABORT request) of the card: after our response its R-block gives the right to send back, and N(R) is our next N(S) (rule 9). */
+  *#abortedByCard(): Generator<T1Sending, T1Error, T1Received> {
+    const why = "the card aborted the chain";
+    for (let i = 0; i < TRIES; i++) {
+      const received = this.#decode(yield { block: encodeT1(ABORT | RESPONSE, nothing, this.#edc), bwt: 1 });
+      if (typeof received === "string") break;
+      const { pcb, inf } = received;
+      if (inf.length === 0 && (pcb & 0xec) === R) {
+        this.#ns = (pcb >> 4) & 1;
+        this.#lost = false;
+        return new T1Error("protocol", why);
+      }
+      if (pcb !== ABORT || inf.length > 0) break; // the same request again: it did not hear us
+    }
+    return yield* this.#giveUp("garbled", why);
   }
 }
 
