@@ -1,5 +1,5 @@
 import { type Answer, type BlackBoxEvent, ccidClaims, type CommandName, type Health, notices } from "@inkan/device-proto";
-import { abortError, InkanError } from "../errors.js";
+import { abortError, InkanError, isInkanError } from "../errors.js";
 import { type Clock, startTimer } from "../exchange/clock.js";
 import { answerFailure, closedFailure } from "../exchange/machine.js";
 import { Exchange } from "../exchange/runner.js";
@@ -247,7 +247,14 @@ export class Reader implements AsyncDisposable {
   async #waitForCard(until: number, signal: AbortSignal | undefined): Promise<void> {
     const every = this.#transport.notifies === false ? POLL_MS : POLL_BESIDE_NOTICES_MS;
     const rest = (): number => until - this.#clock.now();
-    while ((await this.slotStatus({ timeoutMs: Math.max(1, Math.min(STATUS_MS, rest())), ...(signal && { signal }) })) === "absent") {
+    for (let looked = false; ; looked = true) {
+      const timeoutMs = Math.max(1, Math.min(STATUS_MS, rest()));
+      const state = await this.slotStatus({ timeoutMs, ...(signal && { signal }) }).catch((error: unknown) => {
+        // the time ran out during a look: there was no card at the one before
+        if (looked && timeoutMs < STATUS_MS && isInkanError(error, "deadline-passed")) throw new InkanError("no-card");
+        throw error;
+      });
+      if (state !== "absent") return;
       if (rest() <= 0) throw new InkanError("no-card");
       await this.#newsOr(Math.min(every, rest()), signal);
     }
