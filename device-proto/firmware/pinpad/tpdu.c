@@ -11,7 +11,9 @@ pin_outcome_t pinpad_run_block(const pinpad_block_t *due, const uint8_t *block, 
   *answer_length = 0;
   *card = CARD_OK;
   if (!template_parse(block, length, &t, bad_offset)) return PIN_REFUSED;
-#ifndef NEGATIVE_TPDU_PROLOGUE
+#ifdef NEGATIVE_TPDU_PROLOGUE
+  (void)due;
+#else
   if (due->t1) {
     const uint8_t *prologue = t.apdu - 3;
     *bad_offset = (size_t)(prologue - block);

@@ -18,4 +18,5 @@ export { attachUsb, VirtualUsbDevice } from "./usb-device.js";
 export { CdcAcm } from "./cdc.js";
 export * from "./serial-binding.js";
 export * from "./pty.js";
+export * from "./pcscd-host.js";
 export { uartStream } from "./uart-stream.js";

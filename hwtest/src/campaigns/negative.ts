@@ -5,11 +5,12 @@ import { BoardViolation } from "../board/violation.js";
 import { T1Card } from "../cards/index.js";
 import { openVirtualReader, type VirtualReader } from "../board/open-virtual-reader.js";
 import { firstLineFault } from "./line-faults.js";
+import { playPcscd } from "./pcscd-scene.js";
 import { differences, observeSecret } from "./secrecy.js";
 import type { SecretSession } from "./secret-session.js";
 
 /** What is done with an image so that its fault shows. */
-export type Scene = "line-faults" | "boot" | "idle" | "replug" | "clock-stop" | "card" | "pull" | "two-keys" | "secret";
+export type Scene = "line-faults" | "boot" | "idle" | "replug" | "clock-stop" | "card" | "pull" | "two-keys" | "secret" | "pcscd";
 
 /** A deliberately wrong image and what must stop it: a rule's name, a state, or `secrecy` for non-interference. */
 export interface NegativeCase {
@@ -62,6 +63,9 @@ export const negativeCases: readonly NegativeCase[] = [
   { name: "WRONG_OFF_ORDER", scene: "pull", caughtBy: "slot/deactivation-order" },
   { name: "NO_EMERGENCY_OFF", scene: "pull", caughtBy: "slot/vcc-without-card" },
   { name: "ROW_DRIVEN_HIGH", scene: "two-keys", caughtBy: "pins/contention" },
+  { name: "PCSCD_LATE_ANSWER", scene: "pcscd", caughtBy: "pcscd-framing" },
+  { name: "PCSCD_STRAY_BYTE", scene: "pcscd", caughtBy: "pcscd-framing" },
+  { name: "TPDU_PROLOGUE", scene: "pcscd", caughtBy: "pcscd-prologue" },
   { name: "NO_WIPE", scene: "secret", caughtBy: "secrecy" },
   { name: "KEY_STAYS", scene: "secret", caughtBy: "secrecy" },
   { name: "LINE_NOT_WIPED", scene: "secret", caughtBy: "secrecy" },
@@ -95,6 +99,7 @@ export async function playNegative(scene: Scene, image: Uint8Array, bootCode: Ui
     boot: bootCode,
   });
   try {
+    if (scene === "pcscd") return await openPort(bench);
     await play(scene, bench);
     return bench.board.state === "running" ? "nothing" : bench.board.state;
   } catch (error) {
@@ -106,6 +111,13 @@ export async function playNegative(scene: Scene, image: Uint8Array, bootCode: Ui
   } finally {
     await bench.close();
   }
+}
+
+async function openPort(bench: VirtualReader): Promise<string> {
+  await bench.board.usb.attach();
+  await bench.board.run(300);
+  await bench.board.cdc.open();
+  return playPcscd(bench);
 }
 
 async function play(scene: Scene, bench: VirtualReader): Promise<void> {
