@@ -107,6 +107,7 @@ export const verbs: readonly Verb[] = [
     options: [
       ["--card <name>", "option.card"],
       ["--pty <path>", "option.pty"],
+      ["--pcscd-serial <path>", "option.pcscd-serial"],
       ["--tcp <host:port>", "option.tcp"],
       ["--expose", "option.expose"],
       ["--usbredir <socket>", "option.usbredir"],

@@ -81,6 +81,10 @@ export const texts = {
   "option.revocation": { ja: "失効の確認: required か none", en: "revocation: required or none" },
   "option.card": { ja: "はじめに入っているカード: standard か none", en: "the card at the start: standard or none" },
   "option.pty": { ja: "このパスを仮想シリアルポートへのリンクにする", en: "make this path a link to a virtual serial port" },
+  "option.pcscd-serial": {
+    ja: "同じく、ただし pcscd のために。reader.conf の行を表示する",
+    en: "the same for pcscd: prints the lines for its reader.conf",
+  },
   "option.allow-clear-network": {
     ja: "暗証番号を暗号化されないネットワークに流すことを許す",
     en: "let a secret cross a network in clear",
@@ -122,11 +126,18 @@ export const texts = {
   "usage.trace-name": { ja: "--trace のファイル名は .jsonl か .pcapng で終わります", en: "a --trace file ends in .jsonl or .pcapng" },
   "usage.fingers": { ja: "--fingers は auto か auth=…,sign=… です", en: "--fingers is auto or auth=…,sign=…" },
   "usage.card-name": { ja: "カードは standard か none です: {name}", en: "the card is standard or none: {name}" },
-  "usage.virtual-door": { ja: "--pty、--tcp、--usbredir のどれかを付けてください", en: "add --pty, --tcp or --usbredir" },
+  "usage.virtual-door": {
+    ja: "--pty、--pcscd-serial、--tcp、--usbredir のどれかを付けてください",
+    en: "add --pty, --pcscd-serial, --tcp or --usbredir",
+  },
   "usage.host-port": { ja: "HOST:PORT の形で書いてください: {name}", en: "HOST:PORT is expected: {name}" },
   "usage.one-port": {
-    ja: "シリアルポートは一つです。--pty と --tcp は一緒に使えません",
-    en: "there is one serial port: --pty does not go together with --tcp",
+    ja: "シリアルポートは一つです。{names} は一緒に使えません",
+    en: "there is one serial port: {names} do not go together",
+  },
+  "usage.pcscd-path": {
+    ja: "pcscd はこのパスを読めません。英数字と / . _ @ - だけにしてください: {path}",
+    en: "pcscd cannot read this path; use letters, digits and / . _ @ - only: {path}",
   },
   "tcp.exposed": {
     ja: "{host} で待ち受けると、ほかの機械もこのリーダーを使えます",
@@ -255,6 +266,10 @@ export const texts = {
   },
 
   "virtual.ready": { ja: "仮想リーダーの準備ができました: {path}", en: "the virtual reader is ready: {path}" },
+  "virtual.reader-conf": {
+    ja: "pcscd の reader.conf（Debian では /etc/reader.conf.d/ のファイル）に次の行を:",
+    en: "lines for pcscd's reader.conf (on Debian a file in /etc/reader.conf.d/):",
+  },
   "pad.keys": {
     ja: "0-9 数字  Enter 確定  * 文字/数字  # 次  Backspace 訂正  Ctrl-U 全消去  Esc 取消",
     en: "0-9 digits  Enter OK  * letters/digits  # next  Backspace correct  Ctrl-U clear  Esc cancel",

@@ -3,7 +3,9 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { encodePcscdFrame, hex, PcscdDeframer, PC_to_RDR } from "@inkan/device-proto";
 import { encodePacket, UsbredirParser } from "@inkan/hwtest/usbredir";
+import { openUri, serialStream } from "@inkan/sdk/node";
 import { expect, onTestFinished, test } from "vitest";
 import { inkan } from "../../testing/run.js";
 
@@ -141,4 +143,62 @@ test("a file at the socket's place is left alone (exit 2); no door, or two on on
   expect(existsSync(path)).toBe(true);
   expect(await running([]).ended).toMatchObject({ exit: 2 });
   expect(await running(["--usbredir", `${path}1`, "--pty", `${path}2`]).ended).toMatchObject({ exit: 2 });
+});
+
+const python = spawnSync("python3", ["--version"]).status === 0;
+test.skipIf(!python)(
+  "--pcscd-serial: the lines for reader.conf, and a port that speaks pcscd's framing; it outlives a reset (needs python3)",
+  { timeout: 60_000 },
+  async () => {
+    const path = newSocket();
+    const run = running(["--pcscd-serial", path]);
+    const ready = await run.heard({ event: "ready" });
+    expect(ready).toMatchObject({
+      pcscdSerial: path,
+      port: expect.stringMatching(/^\/dev\//) as string,
+      reader: { uri: `serial:${path}` },
+    });
+    expect(ready["readerConf"]).toBe(
+      `FRIENDLYNAME "Inkan"\nDEVICENAME ${path}:GemPCPinPad\nLIBPATH /usr/lib/pcsc/drivers/serial/libccidtwin.so\nCHANNELID 1\n`,
+    );
+    /** The driver's first question: its echo, then the reader's name. */
+    const name = async (): Promise<string> => {
+      const stream = await serialStream(path);
+      const deframer = new PcscdDeframer();
+      const heard: string[] = [];
+      const both = new Promise<void>((resolve) => {
+        stream.onData = (bytes) =>
+          deframer.push(bytes, (one) => {
+            heard.push(one.kind === "message" && one.good ? hex(one.message) : one.kind);
+            if (heard.length === 2) resolve();
+          });
+      });
+      await stream.write(encodePcscdFrame(Uint8Array.of(PC_to_RDR.Escape, 1, 0, 0, 0, 0, 7, 0, 0, 0, 0x02)));
+      await both;
+      await stream.close();
+      expect(heard[0]).toBe("6b000000000007000000");
+      return Buffer.from(heard[1]!.slice(20), "hex").toString();
+    };
+    expect(await name()).toMatch(/^Inkan reference reader \d/);
+    run.say("reset");
+    run.say("the line after it"); // one at a time: refused when the reset is done
+    await run.heard({ event: "refused" });
+    expect(await name()).toMatch(/^Inkan reference reader \d/);
+    // the same port has the link, too
+    const reader = await openUri(`serial:${path}`);
+    expect(await reader.slotStatus()).toBe("present");
+    await reader.close();
+    run.say("quit");
+    expect(await run.ended).toMatchObject({ exit: 0 });
+    expect(existsSync(path)).toBe(false);
+  },
+);
+
+test("--pcscd-serial: a path that pcscd cannot read, a second door on the same port: exit 2", async () => {
+  const path = newSocket();
+  expect(await running(["--pcscd-serial", `${path} 1`]).ended).toMatchObject({ exit: 2 });
+  expect(await running(["--pcscd-serial", `${path}:1`]).ended).toMatchObject({ exit: 2 });
+  for (const door of ["--pty", "--tcp", "--usbredir"])
+    expect(await running(["--pcscd-serial", path, door, `${path}2`]).ended).toMatchObject({ exit: 2 });
+  expect(existsSync(path)).toBe(false);
 });

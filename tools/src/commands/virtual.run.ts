@@ -10,6 +10,7 @@ import { refuseTaken } from "../cli/link-name.js";
 import type { Options, Result } from "../cli/verb.js";
 import { loadBench, loadUsbredir } from "../cli/virtual.js";
 import { benchLine, type Bench } from "../flows/bench-lines.js";
+import { PcscdPort, readerConf } from "../flows/pcscd-port.js";
 import { SerialPort } from "../flows/serial-port.js";
 import { TcpDoor, tcpPlace } from "../flows/tcp-door.js";
 import { UsbredirDoor } from "../flows/usbredir-door.js";
@@ -18,6 +19,8 @@ import { say } from "../texts.js";
 
 /** How often a run looks whether its parent still lives, in ms. */
 const PARENT_MS = 500;
+/** The doors, one at a time: the board has one cable, and one serial port on it. */
+const doorFlags = { pty: "--pty", pcscdSerial: "--pcscd-serial", tcp: "--tcp", usbredir: "--usbredir" } as const;
 /** Whose child this process is: asked before anybody is told that it is ready, for the parent may end at once. */
 const parent = process.ppid;
 
@@ -27,26 +30,34 @@ const parent = process.ppid;
  */
 export async function run(context: Context, _args: readonly string[], options: Options): Promise<Result> {
   const { language, output, force } = context;
-  const pty = text(options["pty"]);
-  const usbredir = text(options["usbredir"]);
-  const tcp = text(options["tcp"]);
-  if (pty === undefined && usbredir === undefined && tcp === undefined)
-    throw stop("usage", { detail: say(language, "usage.virtual-door") });
-  if (pty !== undefined && usbredir !== undefined) throw stop("usage", { detail: say(language, "usage.one-cable", { other: "--pty" }) });
-  if (tcp !== undefined && usbredir !== undefined) throw stop("usage", { detail: say(language, "usage.one-cable", { other: "--tcp" }) });
-  if (tcp !== undefined && pty !== undefined) throw stop("usage", { detail: say(language, "usage.one-port") });
+  const [pty, pcscd, tcp, usbredir] = [text(options["pty"]), text(options["pcscdSerial"]), text(options["tcp"]), text(options["usbredir"])];
+  const given = Object.entries(doorFlags).flatMap(([name, flag]) => (text(options[name]) === undefined ? [] : [flag]));
+  if (given.length === 0) throw stop("usage", { detail: say(language, "usage.virtual-door") });
+  if (given.length > 1) {
+    const others = given.filter((flag) => flag !== doorFlags.usbredir);
+    const detail =
+      usbredir === undefined
+        ? say(language, "usage.one-port", { names: new Intl.ListFormat(language).format(others) })
+        : say(language, "usage.one-cable", { other: others[0]! });
+    throw stop("usage", { detail });
+  }
   const place = tcp === undefined ? undefined : tcpPlace(tcp, options["expose"] === true, language);
   const card = options["card"] ?? "standard";
   if (card !== "standard" && card !== "none") throw stop("usage", { detail: say(language, "usage.card-name", { name: String(card) }) });
   const flashFile = text(options["flash"]);
   const fingers = readFingers(context) ?? false;
-  if (pty !== undefined) refuseTaken(pty, force);
+  const path = pty ?? pcscd;
+  if (path !== undefined) refuseTaken(path, force);
+  const conf = pcscd === undefined ? undefined : readerConf(pcscd, language);
   const flash = flashFile !== undefined && existsSync(flashFile) ? await readInput(flashFile, language) : undefined;
   const { openVirtualReader, openPty } = await loadBench(context.world);
   const machine = usbredir === undefined ? undefined : await loadUsbredir(context.world);
   const reader = await openVirtualReader({ pace: "line", card, face: "link", fingers, ...(flash === undefined ? {} : { flash }) });
   const doors: VirtualDoor[] = [];
-  if (pty !== undefined) doors.push(new SerialPort(reader, openPty, pty, { force, language }));
+  if (path !== undefined) {
+    const port = new SerialPort(reader, openPty, path, { force, language });
+    doors.push(conf === undefined ? port : new PcscdPort(port, path, conf));
+  }
   if (place) doors.push(new TcpDoor(reader, place, (state) => output.document({ event: "client", state })));
   if (usbredir !== undefined && machine) {
     doors.push(new UsbredirDoor(reader, machine.serveUsbredir, usbredir, (event, error) => guest(event, error, context)));
@@ -55,9 +66,10 @@ export async function run(context: Context, _args: readonly string[], options: O
     const made: Record<string, string> = {};
     for (const door of doors) Object.assign(made, await door.up());
     reader.board.on((event) => tell(event, reader.clock.now(), context));
-    const uri = pty !== undefined ? { uri: `serial:${pty}` } : made["tcp"] !== undefined ? { uri: `tcp://${made["tcp"]}` } : {};
+    const uri = path !== undefined ? { uri: `serial:${path}` } : made["tcp"] !== undefined ? { uri: `tcp://${made["tcp"]}` } : {};
     output.document({ event: "ready", ...made, reader: { ...uri, virtual: true } });
-    output.line(say(language, "virtual.ready", { path: pty ?? made["tcp"] ?? usbredir ?? "" }));
+    output.line(say(language, "virtual.ready", { path: path ?? made["tcp"] ?? usbredir ?? "" }));
+    if (conf !== undefined) output.line(`${say(language, "virtual.reader-conf")}\n\n${conf}`);
     await untilEnd(context, { reader, doors }, options["detach"] === true);
     if (flashFile !== undefined) await writeOutput(flashFile, reader.board.flashImage, { force: true, language });
   } finally {
