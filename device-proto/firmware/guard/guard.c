@@ -93,6 +93,8 @@ static guard_verdict_t compute_signature(const apdu_t *a, bool readable) {
   /* Which key: its file, or its short id. What is not surely the authentication key is treated as the signature key. */
   const bool auth_key = a->p2 == 0x97u || (a->p2 == 0x80u && s_card.ef == EF_AUTH_KEY);
   digest_t digest;
+  /* Its data could be the end of what an open chain has brought: the card would sign more than is shown. */
+  if (s_card.chain_open) return GUARD_REFUSE;
   /* P1 00: the card signs what it is given. The other forms, where the card hashes, would leave nothing to show. */
   if (!readable || a->p1 != 0x00u || !digestinfo_parse(a->data, a->data_length, &digest)) return GUARD_REFUSE;
   if (auth_key) return GUARD_PASS; /* a log-in; still only a hash, so that no document can be had from it */

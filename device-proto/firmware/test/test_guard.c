@@ -361,6 +361,17 @@ static void chains(void) {
   guard_reset();
   CHECK(!guard_chain_open());
 
+  STORY("while a chain is open nothing is signed: the card could sign what came before the hash that the person sees");
+  jpki();
+  select_file(0x17);
+  static const uint8_t opens[] = {0x10, 0xca, 0x00, 0x9a, 0x02, 1, 2};
+  passes(opens, sizeof opens, 0x9000);
+  CHECK(sign(0x9a, 1) == GUARD_REFUSE);
+  CHECK(sign(0x97, 1) == GUARD_REFUSE);
+  passes(status, sizeof status, 0x9000);
+  CHECK(sign(0x97, 1) == GUARD_PASS);
+  CHECK(sign(0x9a, 1) == GUARD_TIMEOUT);
+
   STORY("the last part of a chained SELECT is not a whole name: the card may have put JPKI's together");
   fresh();
   static const uint8_t begin[] = {0x10, 0xa4, 0x04, 0x0c, 0x05, 0xd3, 0x92, 0xf0, 0x00, 0x26}, end[] = {0x00, 0xa4, 0x04, 0x0c, 0x05, 0x01, 0x00, 0x00, 0x00, 0x01};
