@@ -174,10 +174,11 @@ static card_result_t tell(card_result_t result) {
   return result;
 }
 
-/* VERIFY, CHANGE REFERENCE DATA and RESET RETRY COUNTER, whoever typed the secret (the second codings too, and JPKI's 80 32). */
+/* VERIFY, CHANGE REFERENCE DATA, DISABLE and ENABLE VERIFICATION REQUIREMENT, RESET RETRY COUNTER, whoever typed the secret (the second codings too, and
+ * JPKI's 80 32); and ENVELOPE, which may hold any of them. */
 static bool carries_secret(const uint8_t *command) {
   const uint8_t ins = command[1] & 0xfeu;
-  return ins == 0x20u || ins == 0x24u || ins == 0x2cu || ins == 0x32u;
+  return ins == 0x20u || ins == 0x24u || ins == 0x26u || ins == 0x28u || ins == 0x2cu || ins == 0x32u || ins == 0xc2u;
 }
 
 card_result_t card_power_on(uint8_t voltage_class) {

@@ -1,5 +1,6 @@
 /* ATR, PPS, T=1 and T=0 against a simulated line: characters with times, cards that behave, and cards that are attackers.
  * sources: iso7816/atr.c iso7816/card.c iso7816/fidi.c iso7816/pps.c iso7816/t0.c iso7816/t1.c */
+#include "blackbox/blackbox.h"
 #include "iso7816/atr.h"
 #include "iso7816/card.h"
 #include "iso7816/line.h"
@@ -353,6 +354,30 @@ static void activation(void) {
     const uint64_t off = s_now;
     s_vcc_on_at = 0;
     CHECK(card_power_on(0) == CARD_OK && s_vcc_on_at >= off + 10000);
+  }
+}
+
+static bool s_secret;
+static unsigned s_told; /* that a secret was on its way while the card got something */
+void blackbox_secret(bool under_way) { s_secret = under_way; }
+void blackbox_event(uint8_t kind, uint8_t a, uint16_t b) {
+  (void)a;
+  (void)b;
+  if (kind == BLACKBOX_BLOCK_SENT && s_secret) s_told++;
+}
+
+static void redacted(void) {
+  STORY("every command that may carry a secret is announced to the black box, and no other");
+  use(k_my_number, sizeof k_my_number, t1_reset, t1_input);
+  CHECK(card_power_on(0) == CARD_OK);
+  for (unsigned ins = 0; ins < 256; ins++) {
+    const unsigned even = ins & 0xfeu;
+    const bool secret = even == 0x20 || even == 0x24 || even == 0x26 || even == 0x28 || even == 0x2c || even == 0x32 || even == 0xc2;
+    if ((ins & 0xf0u) == 0x60 || (ins & 0xf0u) == 0x90) continue;
+    uint8_t memory[64] = {0, (uint8_t)ins, 0, 0x80, 4, 1, 2, 3, 4};
+    size_t got = 0;
+    s_told = 0;
+    CHECK(card_exchange(memory, 9, memory, sizeof memory, &got) == CARD_OK && (s_told != 0) == secret && !s_secret);
   }
 }
 
@@ -763,6 +788,7 @@ static void t0_hostile(void) {
 int main(void) {
   atr_table();
   activation();
+  redacted();
   exchanges();
   hostile();
   endless();
