@@ -68,6 +68,7 @@ static bool take(pcscd_event_t event) {
     /* A link stream never has so many zeros in a row as dwLength and bSlot 0 make: no frame of ours can stand in one (docs/reference/pcscd-serial.md). */
     if (s_chosen || s_receiver.bytes[2 + 5] == 0) {
       supersede();
+      secret_wipe(s_next, sizeof s_next); /* one that it replaces may have been longer */
       for (size_t i = 0; i < length; i++) s_next[i] = s_receiver.bytes[2 + i];
       s_next_length = length;
       s_heard = hal_now_us();
