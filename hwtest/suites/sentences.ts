@@ -257,14 +257,11 @@ export const stories: readonly Story[] = [
       await bench.clock.sleep(SETTLED_MS);
       const first = await bench.open();
       const second = await bench.openOther();
-      // The reader's one buffer is a face's until its last answer has been taken: within those milliseconds even the owner is told "busy".
-      await bench.clock.sleep(SETTLED_MS);
       const card = await first.connect();
       tell(`slot: ${await second.slotStatus()}`);
       tell(await ending(second.connect()));
-      await bench.clock.sleep(SETTLED_MS);
+      // A stranger's "busy" keeps the owner from nothing.
       await card.disconnect();
-      await bench.clock.sleep(SETTLED_MS);
       tell(await ending(second.connect(), "connected"));
       await second.close();
       await first.close();

@@ -301,8 +301,8 @@ static void door(void) {
     (void)link_step();
     if ((what & 15u) != 9 || (what & 0x10u) == 0) listen(400);
     if (!link_session_open()) s_sent_length = 0, s_answering = false, s_back_length = 0;
-    /* The buffer is held when there is something to hold, and not longer. */
-    PROMISE(!link_holds_buffer() || s_claimed);
+    /* The buffer is held when there is something to hold, and not longer; an answer without data is kept elsewhere. */
+    PROMISE(!link_holds_buffer() || s_claimed || s_answer_length == 10u);
     const uint64_t next = link_next_deadline();
     PROMISE(next == UINT64_MAX || next < s_now + 60000000ull);
   }

@@ -15,7 +15,7 @@ bool link_listen(uint8_t byte);
 void link_take_hello(void);
 /* A whole message is in g_message for ccid_run(FACE_LINK, *length). True once per message; link_answer() must follow. */
 bool link_message_ready(size_t *length);
-/* The answer stands in g_message (length bytes) and stays there until acknowledged. */
+/* The answer stands in g_message (length bytes) and stays there until acknowledged; a bare header is kept elsewhere, and g_message given back. */
 void link_answer(size_t length);
 /* Copies up to `capacity` bytes to send next; 0 = nothing now. */
 size_t link_transmit(uint8_t *bytes, size_t capacity);
@@ -24,7 +24,7 @@ size_t link_transmit(uint8_t *bytes, size_t capacity);
 uint64_t link_step(void);
 /* When link_transmit may have something by time alone (acknowledgement, retransmission); UINT64_MAX = never. */
 uint64_t link_next_deadline(void);
-bool link_holds_buffer(void);   /* an unacknowledged answer, or a half-received message, occupies g_message */
+bool link_holds_buffer(void);   /* an unacknowledged answer, or a half-received message, is kept */
 bool link_session_open(void);
 void link_time_extension(const uint8_t answer[10]);
 /* The bytes come over a line with a rate (UART0), or over one without (USB). Said once per port, before its bytes. */

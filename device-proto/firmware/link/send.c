@@ -99,7 +99,7 @@ static void encode_item(const item_t *item, uint8_t seq) {
     encode(LINK_CHANNEL_CCID << 6, seq, item->is.small, CCID_HEADER);
     return;
   case ITEM_PART:
-    encode((uint8_t)(LINK_CHANNEL_CCID << 6 | more), seq, g_message + item->is.part.at, item->is.part.length);
+    encode((uint8_t)(LINK_CHANNEL_CCID << 6 | more), seq, (g_link.answer == CCID_HEADER ? g_link.short_answer : g_message) + item->is.part.at, item->is.part.length);
     return;
   case ITEM_SERVICE: {
     uint8_t answer[SERVICE_ANSWER_MAX];

@@ -63,12 +63,15 @@ static uint8_t new_tag(void) {
   return s_tag = tag;
 }
 
+/* Is there a version that both ends speak? */
+static bool agrees(uint8_t least, uint8_t most) { return least <= LINK_LIMIT_VERSION && most >= LINK_LIMIT_VERSION_MIN && least <= most; }
+
 static void on_hello(const frame_t *frame, uint64_t now) {
   if (frame->length < sizeof(wire_link_hello_t)) return;
   const uint8_t least = frame->payload[0];
   const uint8_t most = frame->payload[1];
   const uint8_t *nonce = frame->payload + 2;
-  if (least > LINK_LIMIT_VERSION || most < LINK_LIMIT_VERSION_MIN || least > most) {
+  if (!agrees(least, most)) {
     if (!g_link.open) g_link.refuse = true; /* a stranger does not disturb a session */
     return;
   }
@@ -136,7 +139,7 @@ bool link_listen(uint8_t byte) {
   frame_t frame;
   if (!frame_push(&s_receiver, byte, &frame)) return false;
   const bool hello = frame.header.kind == LINK_HELLO && frame.header.tag == 0 && frame.length >= sizeof s_hello &&
-                     frame.payload[0] <= LINK_LIMIT_VERSION && frame.payload[1] >= LINK_LIMIT_VERSION;
+                     agrees(frame.payload[0], frame.payload[1]);
   for (size_t i = 0; hello && i < sizeof s_hello; i++) s_hello[i] = frame.payload[i];
   secret_wipe(s_receiver.bytes, s_receiver.ended);
   return hello;
@@ -163,6 +166,10 @@ void link_answer(size_t length) {
   } else {
     g_link.answer = length;
     g_link.cut = 0;
+    if (length == CCID_HEADER) { /* needs no buffer: a stranger's "busy" keeps nobody from the slot */
+      for (size_t i = 0; i < CCID_HEADER; i++) g_link.short_answer[i] = g_message[i];
+      message_release(FACE_LINK);
+    }
     g_link.quiet_since = hal_now_us();
   }
   g_link_stale = false;

@@ -26,7 +26,7 @@ typedef struct {
     uint8_t small[CCID_HEADER]; /* busy answer, slot status, time extension */
     service_reply_t service;
     struct {
-      size_t at, length; /* in g_message */
+      size_t at, length; /* in the answer */
     } part;
   } is;
   bool more;
@@ -59,7 +59,8 @@ typedef struct {
   uint64_t quiet_since; /* last progress: a frame left, or an acknowledgement came */
   item_t pending[PENDING_MAX];
   uint8_t pending_count;
-  size_t answer, cut; /* length of the answer in g_message, and how much of it has been cut into frames */
+  size_t answer, cut; /* length of the answer that is not acknowledged, and how much of it has been cut into frames */
+  uint8_t short_answer[CCID_HEADER]; /* an answer of this length stands here, a longer one in g_message */
   bool abort_held;    /* PC_to_RDR_Abort is answered after the command it stopped */
   uint8_t abort_head[CCID_HEADER];
 } session_t;

@@ -326,6 +326,40 @@ static void at_most_once(void) {
   CHECK(!link_holds_buffer() && !s_claimed);
 }
 
+static void short_answers(void) {
+  begin("an answer without data leaves the buffer to the other faces, and is said again all the same");
+  say_data(LINK_CHANNEL_CCID << 6, k_status, 10);
+  run(k_status, 10, k_answer, 10);
+  CHECK(!s_claimed);
+  CHECK(listen() == 1 && s_heard[0].length == 10);
+  memset(g_message, 0xee, 64); /* another face's */
+  const uint8_t power_on[10] = {0x62, 0, 0, 0, 0, 0, 9};
+  say(LINK_CHANNEL_CCID << 6, 1, 0, s_tag, power_on, 10);
+  CHECK(!s_claimed); /* not acknowledged: no command is taken */
+  wait_ms(200);
+  CHECK(listen() == 1 && s_heard[0].length == 10);
+  CHECK_BYTES(s_heard[0].payload, k_answer, 10);
+  say(LINK_CHANNEL_CCID << 6, 1, 1, s_tag, power_on, 10);
+  CHECK(s_claimed);
+}
+
+static void listens(void) {
+  STORY("a hello is heard out of another framing in every version that a session can have");
+  for (unsigned most = 0; most <= LINK_LIMIT_VERSION + 1u; most++) {
+    for (unsigned least = 0; least <= most; least++) {
+      link_reset();
+      uint8_t hello[10] = {(uint8_t)least, (uint8_t)most, 5}, wire[FRAME_WIRE_MAX];
+      const size_t length = frame_encode(wire, true, (wire_link_header_t){LINK_HELLO, 0, 0, 0}, hello, sizeof hello);
+      bool heard = false;
+      for (size_t i = 0; i < length; i++) heard |= link_listen(wire[i]);
+      CHECK(heard == (least <= LINK_LIMIT_VERSION && most >= LINK_LIMIT_VERSION_MIN));
+      if (heard) link_take_hello();
+      CHECK(link_session_open() == heard);
+    }
+  }
+  link_reset();
+}
+
 static void goes_back(void) {
   begin("the answer stays until acknowledged; the reader goes back, and gives up in the end");
   static uint8_t answer[20000];
@@ -475,7 +509,8 @@ static void host_goes(void) {
   begin("a host that pings and never takes its answer does not hold the buffer for ever");
   s_port_full = true;
   say_data(LINK_CHANNEL_CCID << 6, k_status, 10);
-  run(k_status, 10, k_answer, 10);
+  static const uint8_t k_parameters[15] = {0x82, 5, 0, 0, 0, 0, 5};
+  run(k_status, 10, k_parameters, sizeof k_parameters);
   for (unsigned i = 0; i < 4; i++) {
     CHECK(link_session_open() && s_claimed);
     wait_ms(5000);
@@ -730,6 +765,8 @@ int main(void) {
   hello_again();
   tags_differ();
   at_most_once();
+  short_answers();
+  listens();
   goes_back();
   old_acknowledgements();
   while_it_runs();
