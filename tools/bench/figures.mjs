@@ -2,10 +2,13 @@
 
 const bus = "full-speed USB's bulk payload, 1 216 000 B/s";
 const speed = (curve) => `openssl speed ${curve}, one process, warm key`;
+const pcscd = "pcscd + libccidtwin and a C client, same pty and instant reader";
 const dgst = (hash) => `openssl dgst -${hash}, same 512 MiB file`;
 
 /** In the order of the command line's contract. */
 export const figures = [
+  { name: "apdu-pty-p50", room: "pty", unit: "×", against: pcscd, goal: { max: 0.4 } },
+  { name: "apdu-pty-p99", room: "pty", unit: "×", against: pcscd, goal: { max: 0.5 } },
   { name: "deframe-64-bus", room: "framing", unit: "×", against: bus, goal: { min: 100 } },
   { name: "deframe-64-slip", room: "framing", unit: "×", against: "serialport's SlipDecoder, same payloads and pieces", goal: { min: 25 } },
   { name: "link-eff-1k", room: "board", unit: "×", against: "all bytes the host sends, messages of 1 KiB", goal: { min: 0.98 } },

@@ -2,13 +2,14 @@
 // (libccidtwin) speaks to the released image on the virtual board over a pseudo-terminal; pcsc-tools, OpenSC and a client of libpcsclite speak
 // to pcscd. One line per check, then "N passed, N failed"; exit 8 names what has to be installed. `--apdus N` for more than 1 000; `--log FILE`
 // keeps what pcscd said. pcscd runs in a mount namespace of its own: one that the machine has is neither seen nor disturbed.
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { createHash, X509Certificate } from "node:crypto";
 import { existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
+import { Sandbox } from "./interop/sandbox.mjs";
 import { Stop, ensureBuilt, ensureInstalled, needNode, root, script } from "./toolchain.mjs";
 
 const DRIVER = "/usr/lib/pcsc/drivers/serial/libccidtwin.so";
@@ -48,65 +49,13 @@ const matches = (text, ...patterns) => {
   return missing.length ? `does not say ${missing.join(", ")}:\n${text}` : undefined;
 };
 
-/** Processes in a mount namespace where /run belongs to us: pcscd's socket stands at a path that is compiled in. */
-class Sandbox {
-  #holder;
-  #enter;
-  static async open() {
-    const own = process.getuid() === 0 ? [] : ["--user", "--map-root-user"];
-    const sandbox = new Sandbox();
-    sandbox.#holder = spawn(
-      "unshare",
-      [...own, "--mount", "--propagation", "private", "sh", "-c", "mount -t tmpfs none /run && mkdir /run/pcscd && echo ready && exec cat"],
-      { stdio: ["pipe", "pipe", "inherit"] },
-    );
-    const [ready] = await Promise.race([
-      new Promise((resolve) => sandbox.#holder.stdout.once("data", (data) => resolve([String(data)]))),
-      new Promise((resolve) => sandbox.#holder.once("close", () => resolve([""]))),
-    ]);
-    if (!ready.startsWith("ready")) throw new Stop("A mount namespace is needed: run this as root, or allow user namespaces.");
-    sandbox.#enter = [
-      "nsenter",
-      ...(own.length ? ["--user", "--preserve-credentials"] : []),
-      "--mount",
-      "--target",
-      String(sandbox.#holder.pid),
-      "--",
-    ];
-    return sandbox;
-  }
-  spawn(program, args, options) {
-    const [first, ...rest] = this.#enter;
-    return spawn(first, [...rest, program, ...args], { ...options, env: { ...process.env, LC_ALL: "C", ...options?.env } });
-  }
-  /** Runs to its end; what it wrote to both outputs, in one text. */
-  run(program, args, { input = "", env, limitMs = 60_000 } = {}) {
-    const child = this.spawn(program, args, { env });
-    let said = "";
-    child.stdout.on("data", (data) => (said += data));
-    child.stderr.on("data", (data) => (said += data));
-    child.stdin.on("error", () => undefined);
-    child.stdin.end(input);
-    const limit = setTimeout(() => child.kill("SIGKILL"), limitMs);
-    return new Promise((resolve) =>
-      child.on("close", (status) => {
-        clearTimeout(limit);
-        resolve({ status, said: said.replaceAll("\r", "") });
-      }),
-    );
-  }
-  close() {
-    this.#holder?.stdin.end();
-  }
-}
-
 /** pcscd for one reader.conf. */
 class Daemon {
   #child;
   said = "";
-  constructor(sandbox, folder, port, suffix) {
+  constructor(sandbox, folder, lines) {
     const conf = mkdtempSync(join(folder, "conf-"));
-    writeFileSync(join(conf, "inkan"), `FRIENDLYNAME "${NAME}"\nDEVICENAME ${port}:${suffix}\nLIBPATH ${DRIVER}\nCHANNELID 1\n`);
+    writeFileSync(join(conf, "inkan"), lines);
     this.#child = sandbox.spawn("/usr/sbin/pcscd", ["--foreground", ...(LOG ? ["--debug"] : []), "--config", conf], {
       env: { LIBCCID_ifdLogLevel: LOG ? "0x000F" : "0x0003" },
       stdio: ["ignore", "pipe", "pipe"],
@@ -125,6 +74,44 @@ class Daemon {
     await ended;
     clearTimeout(limit);
   }
+}
+
+/** `inkan virtual run --pcscd-serial`, as users run it, in this process: the checks put cards of their own into its reader. */
+async function virtualRun(port, bench) {
+  const { main: inkan } = await import(new URL("../dist/src/main.js", import.meta.url).href);
+  let say, reader, tell;
+  const ready = new Promise((resolve) => (tell = resolve));
+  const ended = inkan(["virtual", "run", "--pcscd-serial", port, "--fingers", "auto", "--json"], {
+    env: process.env,
+    stdout: {
+      write(text) {
+        for (const line of String(text).split("\n")) {
+          const event = line === "" ? {} : JSON.parse(line);
+          if (event.event === "ready" || event.ok === false) tell(event);
+        }
+        return true;
+      },
+    },
+    stderr: process.stderr,
+    stdin: {
+      listen(listener) {
+        say = (line) => listener(new TextEncoder().encode(`${line}\n`));
+        return () => undefined;
+      },
+    },
+    onSignal: () => () => undefined,
+    bench: async () => ({ ...bench, openVirtualReader: async (options) => (reader = await bench.openVirtualReader(options)) }),
+  });
+  const { readerConf, error } = await ready;
+  if (error) throw new Error(error.message);
+  return {
+    reader,
+    readerConf,
+    async close() {
+      say("quit");
+      return ended;
+    },
+  };
 }
 
 /** client.py: one answer for each line. */
@@ -183,23 +170,23 @@ async function main() {
   };
   const folder = mkdtempSync(join(tmpdir(), "inkan-interop-"));
   const sandbox = await Sandbox.open();
-  let reader, pty, daemon, client;
+  const port = join(folder, "port");
+  let run, daemon, client;
   const problems = [];
   try {
-    reader = await bench.openVirtualReader({ pace: "line", card: "standard" });
+    run = await virtualRun(port, bench);
+    const { reader, readerConf } = run;
     reader.board.on((event) => {
       if (event.type === "violation") problems.push(event.violation.message);
     });
-    await reader.board.usb.attach();
-    pty = await bench.openPty(reader.board.cdc);
-    const world = { sandbox, folder, reader, bench, port: pty.path };
+    const world = { sandbox, folder, reader, bench, port, readerConf };
     // Noise before anybody speaks: half a frame, a frame with a wrong check, an unfinished link frame.
     writeFileSync(
-      pty.path,
+      port,
       Buffer.from(`ff030603066f050000000001000000 03066b0100000000000000000002ff 00024001035a`.replaceAll(" ", ""), "hex"),
     );
     await delay(200);
-    daemon = new Daemon(sandbox, folder, pty.path, "GemPCPinPad");
+    daemon = new Daemon(sandbox, folder, readerConf);
     await scanning(world);
     client = new Client(sandbox); // its context needs a daemon
     world.client = client;
@@ -214,11 +201,15 @@ async function main() {
     await check("the board's rules were kept, to the end", () =>
       holds(problems.length === 0 && !reader.board.failure, [...problems, String(reader.board.failure ?? "")].join("\n")),
     );
+    await check("virtual run ends at quit, and takes its port away", async () => {
+      const status = await run.close();
+      run = undefined;
+      return holds(status === 0 && !existsSync(port), `exit ${status}`);
+    });
   } finally {
     client?.close();
     await daemon?.close();
-    await pty?.close();
-    await reader?.close();
+    await run?.close();
     sandbox.close();
     rmSync(folder, { recursive: true, force: true });
   }
@@ -498,11 +489,11 @@ async function characters({ reader, client, bench }) {
 }
 
 /** The other names the driver has for a reader, and the link, which takes its port back. */
-async function others({ sandbox, folder, reader, port, bench }) {
+async function others({ sandbox, folder, reader, port, readerConf, bench }) {
   await reader.remove();
   await reader.insert();
   await check("as GemPCTwin, without a pad: opensc-tool -n: jpki", async () => {
-    const daemon = new Daemon(sandbox, folder, port, "GemPCTwin");
+    const daemon = new Daemon(sandbox, folder, readerConf.replace("GemPCPinPad", "GemPCTwin"));
     try {
       const name = await until(10_000, async () => {
         const { said } = await sandbox.run("opensc-tool", ["-n"]);
