@@ -1,5 +1,14 @@
 import { standardMaterial } from "@inkan/hwtest/authority";
-import { cdcStream, keysFor, openPty, openVirtualReader, type PtyBridge, uartStream, type VirtualReader } from "@inkan/hwtest/board";
+import {
+  cdcStream,
+  keysFor,
+  openPty,
+  openVirtualReader,
+  PcscdTransport,
+  type PtyBridge,
+  uartStream,
+  type VirtualReader,
+} from "@inkan/hwtest/board";
 import { T1Card } from "@inkan/hwtest/cards";
 import { Reader, systemClock, UsbTransport } from "@inkan/sdk";
 import { type ByteStream, LinkTransport } from "@inkan/sdk/link";
@@ -12,6 +21,8 @@ export interface Face {
   readonly name: string;
   /** False where the other end cannot see that the cable is pulled. */
   readonly unplugs: boolean;
+  /** False where the SDK cannot have a secret typed on the pad (bPINSupport 0): the stories of the pad are not told. */
+  readonly pad: boolean;
   /** The long stories, too. */
   readonly long: boolean;
   /** Only these, where time is real. */
@@ -32,6 +43,7 @@ function fake(face: "usb" | "link"): Face {
   return {
     name: `FakeReader, ${face}`,
     unplugs: true,
+    pad: true,
     long: true,
     async tell(story) {
       const clock = new FakeClock();
@@ -62,6 +74,8 @@ function fake(face: "usb" | "link"): Face {
 /** How a face of the virtual board is opened, and what its cable is. */
 interface Way {
   readonly pace: "free" | "line";
+  /** Default true. */
+  readonly pad?: boolean;
   open(reader: VirtualReader): Promise<Reader>;
   openOther(reader: VirtualReader): Promise<Reader>;
   unplug?(reader: VirtualReader): void;
@@ -73,6 +87,7 @@ function board(name: string, way: () => Way, only?: readonly string[]): Face {
   return {
     name: `virtual board, ${name}`,
     unplugs: way().unplug !== undefined,
+    pad: way().pad ?? true,
     long: way().open === usb,
     ...(only && { only }),
     async tell(story) {
@@ -141,6 +156,11 @@ const cdc = async (reader: VirtualReader): Promise<Reader> => {
   await reader.board.cdc.open({ dtr: true });
   return link(reader, cdcStream(reader.board.cdc));
 };
+/** The framing of pcscd's serial driver on the same port: the SDK runs the card's protocol, block by block. */
+const pcscd = async ({ board: virtual, clock }: VirtualReader): Promise<Reader> => {
+  await virtual.cdc.open({ dtr: true });
+  return Reader.open(new PcscdTransport(cdcStream(virtual.cdc), address), { clock });
+};
 const detach = ({ board: virtual }: VirtualReader): void => virtual.usb.detach();
 
 /** The link over a real pseudo-terminal and the serialport package, in real time. */
@@ -165,6 +185,7 @@ export const faces: readonly Face[] = [
   board("USB", () => ({ pace: "free", open: usb, openOther: cdc, unplug: detach })),
   board("link over CDC", () => ({ pace: "free", open: cdc, openOther: usb, unplug: detach })),
   board("link over UART0", () => ({ pace: "free", open: (reader) => link(reader, uartStream(reader.board)), openOther: usb })),
+  board("pcscd's framing over CDC", () => ({ pace: "free", pad: false, open: pcscd, openOther: usb, unplug: detach })),
   board("link over a pty", overPty, [
     "sign with the pad",
     "the card is pulled in the middle of the secret; the next one works",

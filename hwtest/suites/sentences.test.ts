@@ -8,8 +8,8 @@ import { stories } from "./sentences.js";
  */
 describe.each(faces)("$name", (face) => {
   const told = stories.filter(
-    ({ title, unplugs, long }) =>
-      (face.unplugs || !unplugs) && (face.long || !long) && (face.only === undefined || face.only.includes(title)),
+    ({ title, unplugs, long, pad }) =>
+      (face.unplugs || !unplugs) && (face.pad || !pad) && (face.long || !long) && (face.only === undefined || face.only.includes(title)),
   );
   test("is told stories there are", () => {
     expect(told.length).toBeGreaterThan(0);

@@ -32,6 +32,8 @@ export interface Story {
   readonly tells: readonly string[];
   /** Half a minute of board time on the card's line: told through one face of the board only. */
   readonly long?: true;
+  /** A secret is typed on the pad in it, asked for by PC_to_RDR_Secure. */
+  readonly pad?: true;
   /** The story is about a cable that is pulled. */
   readonly unplugs?: true;
   run(bench: Bench, tell: (sentence: string) => void, jpki: () => JpkiTestCard): Promise<void>;
@@ -121,6 +123,7 @@ export const stories: readonly Story[] = [
   {
     title: "sign with the pad",
     tells: ["verified", "signed: 256 bytes, the same every time", "5 left"],
+    pad: true,
     async run(bench, tell, jpkiCard) {
       bench.insert(jpkiCard());
       bench.person.pad = { types: right };
@@ -140,6 +143,7 @@ export const stories: readonly Story[] = [
   {
     title: "a wrong secret tells the tries left, and a right one gives them back",
     tells: ["pin-wrong, 4 left", "4 left", "verified", "5 left"],
+    pad: true,
     async run(bench, tell, jpkiCard) {
       bench.insert(jpkiCard());
       bench.person.pad = { types: "ADGJ01" };
@@ -158,6 +162,7 @@ export const stories: readonly Story[] = [
   {
     title: "the person cancels, or does nothing",
     tells: ["pin-cancelled", "pin-timeout", "5 left"],
+    pad: true,
     async run(bench, tell, jpkiCard) {
       bench.insert(jpkiCard());
       await bench.clock.sleep(SETTLED_MS);
@@ -174,6 +179,7 @@ export const stories: readonly Story[] = [
   {
     title: "the person does not want to sign this",
     tells: ["verified", "consent-refused"],
+    pad: true,
     async run(bench, tell, jpkiCard) {
       bench.insert(jpkiCard());
       bench.person.pad = { types: right };
@@ -190,6 +196,7 @@ export const stories: readonly Story[] = [
   {
     title: "the card is pulled in the middle of the secret; the next one works",
     tells: ["card-pulled", "card-pulled", "slot: absent", "no-card", "verified"],
+    pad: true,
     async run(bench, tell, jpkiCard) {
       bench.insert(jpkiCard());
       bench.person.pad = () => bench.remove();
@@ -210,6 +217,7 @@ export const stories: readonly Story[] = [
   {
     title: "the program thinks better of it while the pad waits",
     tells: ["aborted", "slot: active", "5 left", "verified"],
+    pad: true,
     async run(bench, tell, jpkiCard) {
       bench.insert(jpkiCard());
       const stop = new AbortController();
@@ -299,6 +307,7 @@ export const stories: readonly Story[] = [
   {
     title: "the cable is pulled while the pad waits",
     tells: ["closed", "the call: gone", "the reader: gone"],
+    pad: true,
     unplugs: true,
     async run(bench, tell, jpkiCard) {
       bench.insert(jpkiCard());

@@ -19,4 +19,5 @@ export { CdcAcm } from "./cdc.js";
 export * from "./serial-binding.js";
 export * from "./pty.js";
 export * from "./pcscd-host.js";
+export { PcscdTransport } from "./pcscd-transport.js";
 export { uartStream } from "./uart-stream.js";
