@@ -88,6 +88,9 @@ export class CardSlot implements Model {
       get nowNs() {
         return host.nowNs;
       },
+      get readerAlive() {
+        return host.cpuAlive;
+      },
       driveIo: (low) => this.#cardDrives(low),
       schedule: (kind, atNs, argument = 0) => host.schedule(this, eventCard + kind, atNs, argument),
       cancel: (kind) => host.cancel(this, eventCard + kind),

@@ -176,6 +176,9 @@ export class Engine implements ModelHost, Driven, Model {
   get state(): BoardState {
     return this.#state;
   }
+  get cpuAlive(): boolean {
+    return this.#state === "running" && !this.#lockedUp;
+  }
   get hurrying(): boolean {
     return this.#queue.hurrying;
   }

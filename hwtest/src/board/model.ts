@@ -69,6 +69,8 @@ export interface ModelHost {
   readonly nets: PinNets;
   /** True while `block` (bit number in RESETS) is held in reset. */
   inReset(resetBit: number): boolean;
+  /** False while the CPU fetches nothing: locked up, in reset, in the ROM, without power. */
+  readonly cpuAlive: boolean;
 }
 
 /** The wires outside the chip. A net's level = wired AND of the chip's drive, every outside drive, and the pull. */
@@ -112,6 +114,8 @@ export interface LineCard extends Model {
 /** What the slot gives to a card. */
 export interface CardLine {
   readonly nowNs: number;
+  /** False while the reader's CPU fetches nothing: its pauses are those of a dead reader, not of one that breaks a rule. */
+  readonly readerAlive: boolean;
   /** The card pulls I/O low, or lets go. */
   driveIo(low: boolean): void;
   schedule(kind: number, atNs: number, argument?: number): void;

@@ -86,6 +86,8 @@ export class BareHost implements ModelHost {
     this.irqs = raised ? this.irqs | (1 << number) : this.irqs & ~(1 << number);
     if (this.irqs !== before) this.onIrq?.(number, raised);
   }
+  /** The "firmware" is the test: false makes it a dead one. */
+  cpuAlive = true;
   inReset(bit: number): boolean {
     return this.held.has(bit);
   }

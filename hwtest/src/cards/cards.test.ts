@@ -255,6 +255,16 @@ describe("on the line", () => {
     ],
     ["card-line/turnaround", (all) => (ppsAndIfs(all), exchange(all, "00 00 01 A5 A4", 7, 8))],
     ["card-line/character-waiting", (all) => (ppsAndIfs(all), (all.reader.budget = 2), exchange(all, "00 00 01 A5 A4", 7))],
+    [
+      "nothing",
+      (all) => (
+        ppsAndIfs(all),
+        (all.reader.budget = 2),
+        (all.bench.cpuAlive = false),
+        all.reader.send(hex("00 00 01 A5 A4"), 14),
+        all.bench.pass(50e6)
+      ),
+    ],
     ["card-line/bit-time", (all) => (all.reader.rate(372 * 1.05, 1), exchange(all, "FF 11 13 FD", 4))],
     [
       "card-line/while-sending",

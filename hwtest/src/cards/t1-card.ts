@@ -318,7 +318,7 @@ export class T1Card implements LineCard {
   #silence(): void {
     const s = this.#s;
     if (s.phase !== "blocks" || s.incoming.length === 0) return;
-    if (!s.broken)
+    if (!s.broken && this.#line!.readerAlive)
       this.#line!.violation("card-line/character-waiting", `the reader paused after ${s.incoming.length} characters of a block`);
     s.broken = true;
     this.#block(s.readerNs);

@@ -300,14 +300,18 @@ static uint32_t turn_round(uint8_t turn_etu) {
   return wait > 31u ? 31u : wait;
 }
 
-/* Sending was broken off: what the FIFO holds goes out, so that no character is cut before the card is switched off. */
+/* The machine has sent all it was given and stalls in the program's first word, `pull block`, because the last word said "more". */
+static bool starved(void) { return (PIO_FSTAT & FSTAT_TXEMPTY) != 0 && PIO_SM0_ADDR == 0; }
+
+/* Sending was broken off: what the FIFO holds goes out, so that no character is cut before the card is switched off. No later: the card would see a
+ * pause longer than CWT in a block (11.4.3). */
 static void finish_characters(void) {
   if (!s_running || !hal_card_present() || hal_card_overcurrent()) return;
   const uint32_t mask = irq_save();
   sending_over();
   irq_restore(mask);
   const uint64_t end = hal_now_us() + 40000u; /* five characters of 12 etu of 1860 clocks */
-  while (hal_line_sending() && hal_now_us() < end) hal_idle(hal_now_us() + 500u);
+  while (hal_line_sending() && !starved() && hal_now_us() < end) hal_idle(hal_now_us() + 50u);
 }
 
 bool hal_line_put(const hal_span_t *spans, size_t count, uint8_t turn_etu) {
