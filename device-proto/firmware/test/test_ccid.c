@@ -2,6 +2,7 @@
  * sources: app/main.c app/link_port.c ccid/ccid.c ccid/ppdu.c ccid/slot.c ccid/usb_pipe.c hal/host/host.c test/fakes/no_pcscd.c */
 #include <stdlib.h>
 #include "ccid/ccid.h"
+#include "ccid/ppdu.h"
 #include "front/front.h"
 #include "gen/wire_gen.h"
 #include "guard/guard.h"
@@ -78,10 +79,12 @@ void guard_after(const uint8_t *c, size_t l, const uint8_t *a, size_t al) {
   s_after_length = al;
 }
 static pin_outcome_t s_pin;
+static unsigned s_pins;
 pin_outcome_t pinpad_run(const uint8_t *block, size_t length, uint8_t *answer, size_t capacity, size_t *answer_length, size_t *bad_offset, card_result_t *card) {
   (void)block;
   (void)length;
   (void)capacity;
+  s_pins++;
   if (!wait_for(3500000)) return PIN_ABORTED;
   answer[0] = 0x63;
   answer[1] = 0xc2;
@@ -513,6 +516,16 @@ static void owners(void) {
   const unsigned before = s_powered_on;
   CHECK(link_ask(PC_TO_RDR_ICCPOWERON, 0) == 1 && s_powered_on == before + 1);
   CHECK(ask(PC_TO_RDR_XFRBLOCK, (const uint8_t[5]){0}, 5, 0, 0, 0) && failed_with(CCID_ERROR_CMD_SLOT_BUSY));
+  STORY("the pad is the owner's, by Escape and by pseudo APDU too");
+  uint8_t verify[5 + 19 + 5] = {0xff, 0xc2, 0x01, PPDU_VERIFY_PIN_DIRECT, 19 + 5, [5 + 15] = 5, [5 + 19] = 0x00, 0x20, 0x00, 0x80, 0x00};
+  const unsigned asked = s_pins;
+  CHECK(ask(PC_TO_RDR_ESCAPE, verify, sizeof verify, 0, 0, 0) && failed_with(CCID_ERROR_CMD_SLOT_BUSY) && s_pins == asked);
+  CHECK(link_ask(PC_TO_RDR_ICCPOWEROFF, 0) == 1);
+  CHECK(ask(PC_TO_RDR_ESCAPE, verify, sizeof verify, 0, 0, 0) && failed_with(CCID_ERROR_ICC_MUTE) && s_pins == asked);
+  CHECK(ask(PC_TO_RDR_ICCPOWERON, NULL, 0, 0, 0, 0) && outcome() == COMMAND_OK);
+  CHECK(ask(PC_TO_RDR_ESCAPE, verify, sizeof verify, 0, 0, 0) && outcome() == COMMAND_OK && s_pins == asked + 1);
+  CHECK(ask(PC_TO_RDR_XFRBLOCK, verify, sizeof verify, 0, 0, 0) && outcome() == COMMAND_OK && s_pins == asked + 2 && s_answer[10] == 0x63);
+  CHECK(ask(PC_TO_RDR_ICCPOWEROFF, NULL, 0, 0, 0, 0) && link_ask(PC_TO_RDR_ICCPOWERON, 0) == 1);
   STORY("chaining is for hosts with short messages, not for the link");
   message_claim(FACE_LINK);
   memcpy(g_message, (const uint8_t[14]){PC_TO_RDR_XFRBLOCK, 4, 0, 0, 0, 0, 1, 0, 1, 0}, 14);

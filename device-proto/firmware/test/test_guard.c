@@ -372,6 +372,16 @@ static void chains(void) {
   CHECK(sign(0x97, 1) == GUARD_PASS);
   CHECK(sign(0x9a, 1) == GUARD_TIMEOUT);
 
+  STORY("after MANAGE CHANNEL it is not known what the basic channel talks to");
+  fresh();
+  static const uint8_t manage[] = {0x00, 0x70, 0x40, 0x00};
+  passes(k_other, sizeof k_other, 0x9000);
+  CHECK(sign(0x9a, 1) == GUARD_PASS);
+  passes(manage, sizeof manage, 0x6881);
+  CHECK(sign(0x9a, 1) == GUARD_PASS);
+  passes(manage, sizeof manage, 0x9000);
+  CHECK(sign(0x9a, 1) == GUARD_TIMEOUT);
+
   STORY("the last part of a chained SELECT is not a whole name: the card may have put JPKI's together");
   fresh();
   static const uint8_t begin[] = {0x10, 0xa4, 0x04, 0x0c, 0x05, 0xd3, 0x92, 0xf0, 0x00, 0x26}, end[] = {0x00, 0xa4, 0x04, 0x0c, 0x05, 0x01, 0x00, 0x00, 0x00, 0x01};
@@ -419,6 +429,11 @@ static void pad_only(void) {
   CHECK(guard_before(extended, sizeof extended) == GUARD_REFUSE && guard_before(broken, sizeof broken) == GUARD_REFUSE);
   CHECK(guard_before(envelope, sizeof envelope) == GUARD_REFUSE);
   CHECK(guard_before(secret, 4) == GUARD_PASS); /* asking for the tries left */
+  for (unsigned ins = 0; ins < 256; ins++) { /* what the card might read otherwise than we do, whatever it is called */
+    memcpy(c, broken, sizeof broken);
+    c[1] = (uint8_t)ins;
+    CHECK(guard_before(c, sizeof broken) == GUARD_REFUSE);
+  }
   STORY("pad-only holds until reset, also after a prefix, also in another application");
   static const uint8_t prefix[] = {0x01, 0xa4, 0x04, 0x0c, 0x01, 0xd3};
   fresh();
