@@ -1,4 +1,5 @@
 import { encodePcscdFrame, PC_to_RDR, PcscdDeframer, type CommandName, type PcscdHeard } from "@inkan/device-proto";
+import type { ByteStream } from "@inkan/sdk/link";
 import type { VirtualBoard } from "./board.js";
 
 /** What a reader may not do to pcscd's serial driver: `detail` says what it did. */
@@ -14,11 +15,12 @@ export interface PcscdAnswer {
 }
 
 /**
- * A host on the board's CDC port that is as strict as libccidtwin: one frame of echo before the answer, nothing but `80…FF` between frames, a wait
+ * A host on the board's CDC port, or on another one, that is as strict as libccidtwin: one frame of echo before the answer, nothing but `80…FF` between frames, a wait
  * that begins anew with every byte. @throws PcscdFault where the driver would be out of step.
  */
 export class PcscdHost {
   readonly #board: VirtualBoard;
+  readonly #port: Pick<ByteStream, "onData" | "write">;
   readonly #deframer = new PcscdDeframer();
   #heard: PcscdHeard[] = [];
   #lastNs = 0;
@@ -26,9 +28,10 @@ export class PcscdHost {
   /** `80` bytes heard so far. */
   extensions = 0;
 
-  constructor(board: VirtualBoard) {
+  constructor(board: VirtualBoard, port: Pick<ByteStream, "onData" | "write"> = board.cdc) {
     this.#board = board;
-    board.cdc.onData = (bytes) => {
+    this.#port = port;
+    port.onData = (bytes) => {
       this.#lastNs = board.nowNs;
       this.#deframer.push(bytes, (one) => this.#heard.push(one));
     };
@@ -41,7 +44,7 @@ export class PcscdHost {
   }
   /** Bytes as they are. */
   write(bytes: Uint8Array): Promise<void> {
-    return this.#board.cdc.write(bytes);
+    return this.#port.write(bytes);
   }
   /** Everything that was heard since the last look. */
   take(): PcscdHeard[] {

@@ -1,11 +1,12 @@
 import { type Product } from "@inkan/device-proto";
 import { textPixels, withOverrides } from "@inkan/device-proto/product";
 import { isInkanError, Reader } from "@inkan/sdk";
-import { openJpki } from "@inkan/sdk/jpki";
+import { type JpkiCard, openJpki } from "@inkan/sdk/jpki";
 import { JpkiTestCard } from "@inkan/sdk/testing";
 import { standardMaterial } from "../authority/index.js";
 import { keysFor } from "../board/fingers.js";
-import { openVirtualReader, type VirtualReader } from "../board/open-virtual-reader.js";
+import { cdcStream, openVirtualReader, type VirtualReader } from "../board/open-virtual-reader.js";
+import { PcscdTransport } from "../board/pcscd-transport.js";
 import { T1Card } from "../cards/index.js";
 
 /** One thing that a product's image must show. */
@@ -62,19 +63,9 @@ async function playPolicies(
   find: (sentence: string, holds: boolean) => void,
 ): Promise<void> {
   const material = standardMaterial();
-  const jpkiCard = JpkiTestCard.standard(material);
   let verifies = 0;
-  const card = {
-    atr: jpkiCard.atr,
-    powerOn: () => jpkiCard.powerOn(),
-    transmit: (command: Uint8Array) => {
-      if (command[1] === 0x20 && command.length > 5) verifies++;
-      return jpkiCard.transmit(command);
-    },
-  };
-  await onBoard(product, image, boot, "usb", async (bench) => {
-    bench.board.slot.insert(new T1Card(card));
-    const reader = await Reader.open(await bench.transport(), { clock: bench.clock });
+  /** What becomes of a secret that the host types. */
+  const onHost = async (reader: Reader, way: string): Promise<JpkiCard> => {
     const jpki = await openJpki(await reader.connect({}));
     const pin = new TextEncoder().encode(material.authPin);
     const outcome = await jpki.verify("auth", { on: "host", pin }).then(
@@ -83,9 +74,40 @@ async function playPolicies(
     );
     const refused = product.policies.padOnly;
     find(
-      `a PIN from the host is ${refused ? "refused, and never reaches the card" : "let through"} (${outcome})`,
+      `a PIN from the host, ${way}, is ${refused ? "refused, and never reaches the card" : "let through"} (${outcome})`,
       refused ? outcome !== "accepted" && verifies === 0 : outcome === "accepted" && verifies === 1,
     );
+    return jpki;
+  };
+  /** A fresh card, and the secrets that reach it are counted from here. */
+  const insert = (bench: VirtualReader): void => {
+    const jpkiCard = JpkiTestCard.standard(material);
+    verifies = 0;
+    bench.board.slot.insert(
+      new T1Card({
+        atr: jpkiCard.atr,
+        powerOn: () => jpkiCard.powerOn(),
+        transmit: (command: Uint8Array) => {
+          if (command[1] === 0x20 && command.length > 5) verifies++;
+          return jpkiCard.transmit(command);
+        },
+      }),
+    );
+  };
+  await onBoard(product, image, boot, "usb", async (bench) => {
+    insert(bench);
+    await bench.board.usb.attach();
+    await bench.board.run(START_SHOWN_MS);
+    await bench.board.cdc.open({ dtr: true });
+    const transport = new PcscdTransport(cdcStream(bench.board.cdc), { uri: "virtual:", name: product.productName, virtual: true });
+    const reader = await Reader.open(transport, { clock: bench.clock });
+    await onHost(reader, "in pcscd's blocks");
+    await reader.close();
+  });
+  await onBoard(product, image, boot, "usb", async (bench) => {
+    insert(bench);
+    const reader = await Reader.open(await bench.transport(), { clock: bench.clock });
+    const jpki = await onHost(reader, "over USB");
     const before = verifies;
     const typed = await onPad(bench, material.authPin, () => jpki.verify("auth", { on: "pad" }));
     find(`the PIN typed on its pad is accepted (${typed})`, typed === "accepted" && verifies === before + 1);
