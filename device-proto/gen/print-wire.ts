@@ -38,7 +38,16 @@ import { channel, frameHeader, hello, helloAck, linkLimits, MORE, rate, refuse, 
 import { IMAGE_F_RAM_LOAD, IMAGE_MAGIC, imageHeader, TLV_INFO_MAGIC, tlvType } from "../src/image/index.js";
 import { pcscdByte, pcscdLimits } from "../src/pcscd/index.js";
 import type { Product } from "../src/product/product.js";
-import { serviceMessages, serviceStatus } from "../src/service/index.js";
+import {
+  policiesAnswer,
+  policyBits,
+  policyOffRequest,
+  policyRequest,
+  serviceMessages,
+  serviceStatus,
+  settingsRecord,
+  settingsSource,
+} from "../src/service/index.js";
 
 const HEAD = (what: string): string => `/* ${what}. Printed by \`npm run print\` from the tables in device-proto/src; never edited. */\n`;
 const upper = (name: string): string => name.replace(/([a-z])([A-Z])/g, "$1_$2").toUpperCase();
@@ -127,6 +136,12 @@ export function printWire(product: Product): string {
       .map(([n, m]) => `#define SERVICE_${upper(n)} 0x${m.id.toString(16).padStart(2, "0")}u\n`)
       .join(""),
     defines("SERVICE_STATUS_", serviceStatus),
+    defines("POLICY_", policyBits),
+    defines("SETTINGS_SOURCE_", settingsSource),
+    defines("POLICY_REQUEST_", policyRequest),
+    layout("policies", policiesAnswer),
+    layout("policy_off", policyOffRequest),
+    layout("settings_record", settingsRecord),
     "\n",
     "/* pcscd's serial framing */\n",
     defines("PCSCD_", pcscdByte),

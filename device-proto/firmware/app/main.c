@@ -6,6 +6,8 @@
 #include "ccid/slot.h"
 #include "ccid/usb_pipe.h"
 #include "front/front.h"
+#include "guard/policy.h"
+#include "guard/settings.h"
 #include "hal/hal.h"
 #include "link/link.h"
 #include "negative.h"
@@ -38,6 +40,8 @@ bool app_wait(uint64_t until_us) {
 
 void app_start(void) {
   blackbox_start();
+  settings_start();
+  policy_start();
   link_reset();
   front_start();
 #ifdef NEGATIVE_UNALIGNED
@@ -64,6 +68,7 @@ void app_step(void) {
   if (pcscd_run()) next = 0;
   slot_settle();
   next = earlier(next, hold_step(hal_now_us()));
+  next = earlier(next, policy_step(hal_now_us()));
   front_step(hal_now_us());
   hal_idle(next);
 }

@@ -12,6 +12,7 @@
 #include "gen/board_gen.h"
 #include "gen/wire_gen.h"
 #include "guard/guard.h"
+#include "guard/policy.h"
 #include "hal/hal.h"
 #include "link/link.h"
 #include "pcscd/pcscd.h"
@@ -371,6 +372,7 @@ static size_t dispatch(const command_t *c, uint8_t slot) {
 size_t ccid_run(face_t face, size_t length) {
   const wire_command_t *w = (const wire_command_t *)g_message;
   hold_stop();
+  policy_stop();
   slot_settle();
   s_command = (command_t){face, w->bMessageType, w->bSeq, {w->abSpecific[0], w->abSpecific[1], w->abSpecific[2]}, w->dwLength, g_message + ccid_data_at(face)};
   const uint8_t slot = w->bSlot;
@@ -410,6 +412,7 @@ void ccid_abort(face_t face) {
 
 void ccid_begin(face_t face, const uint8_t command[10]) {
   hold_stop();
+  policy_stop();
   slot_settle();
   s_command = (command_t){.face = face, .type = command[0], .sequence = command[6]};
   s_abort = false;

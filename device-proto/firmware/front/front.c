@@ -112,6 +112,7 @@ void front_release(front_result_t result, int tries) {
       [RESULT_CONSENT_GIVEN] = {TEXT_CONSENT_GIVEN, TEXT_COUNT},
       [RESULT_CONSENT_REFUSED] = {TEXT_CONSENT_REFUSED, TEXT_COUNT},
       [RESULT_ERASED] = {TEXT_ERASE_DONE, TEXT_COUNT},
+      [RESULT_POLICY_OFF] = {TEXT_POLICY_OFF_DONE, TEXT_COUNT},
   };
   s_dialog = false;
   draw_clear();

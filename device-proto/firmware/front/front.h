@@ -19,6 +19,7 @@ typedef enum {
   RESULT_CONSENT_GIVEN,
   RESULT_CONSENT_REFUSED,
   RESULT_ERASED, /* the black box */
+  RESULT_POLICY_OFF,
 } front_result_t;
 
 /* Shows the product, its version and, for test ids or the TEST key, that notice, for 2 s. */

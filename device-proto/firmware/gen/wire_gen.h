@@ -267,6 +267,8 @@ _Static_assert(sizeof(wire_service_t) == 4, "wire_service_t");
 
 #define SERVICE_IDENTIFY 0x01u
 #define SERVICE_BLINK 0x02u
+#define SERVICE_POLICIES 0x03u
+#define SERVICE_POLICY_OFF 0x04u
 #define SERVICE_BLACK_BOX 0x05u
 #define SERVICE_HEALTH 0x06u
 #define SERVICE_STATUS_OK 0x00u
@@ -274,6 +276,41 @@ _Static_assert(sizeof(wire_service_t) == 4, "wire_service_t");
 #define SERVICE_STATUS_BAD_LENGTH 0x02u
 #define SERVICE_STATUS_REFUSED 0x03u
 #define SERVICE_STATUS_BUSY 0x04u
+#define POLICY_CONSENT 0x01u
+#define POLICY_PAD_ONLY 0x02u
+#define SETTINGS_SOURCE_PRODUCT 0x00u
+#define SETTINGS_SOURCE_SETTINGS 0x01u
+#define SETTINGS_SOURCE_UNREADABLE 0x02u
+#define POLICY_REQUEST_NONE 0x00u
+#define POLICY_REQUEST_ASKING 0x01u
+#define POLICY_REQUEST_DONE 0x02u
+#define POLICY_REQUEST_REFUSED 0x03u
+#define POLICY_REQUEST_TIMEOUT 0x04u
+#define POLICY_REQUEST_FAILED 0x05u
+typedef struct __attribute__((packed)) {
+  uint8_t inForce; /* 0 */
+  uint8_t product; /* 1 */
+  uint8_t source; /* 2 */
+  uint8_t request; /* 3 */
+  uint8_t left; /* 4 */
+} wire_policies_t;
+_Static_assert(sizeof(wire_policies_t) == 5, "wire_policies_t");
+
+typedef struct __attribute__((packed)) {
+  uint8_t policy; /* 0 */
+} wire_policy_off_t;
+_Static_assert(sizeof(wire_policy_off_t) == 1, "wire_policy_off_t");
+
+typedef struct __attribute__((packed)) {
+  uint32_t sequence; /* 0 */
+  uint8_t kind; /* 4 */
+  uint8_t policies; /* 5 */
+  uint16_t reserved; /* 6 */
+  uint32_t more; /* 8 */
+  uint32_t check; /* 12 */
+} wire_settings_record_t;
+_Static_assert(sizeof(wire_settings_record_t) == 16, "wire_settings_record_t");
+
 
 /* pcscd's serial framing */
 #define PCSCD_SYNC 0x03u

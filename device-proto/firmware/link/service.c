@@ -1,9 +1,11 @@
-/* service.c - identify, blink, black box, health. Neither changes anything: nothing here needs OK on the pad. */
+/* service.c - identify, blink, policies, black box, health. Nothing here changes anything; policy-off only has the pad ask (guard/policy.c). */
 #include "link/service.h"
 #include "blackbox/blackbox.h"
 #include "front/front.h"
 #include "gen/product_gen.h"
 #include "gen/wire_gen.h"
+#include "guard/policy.h"
+#include "guard/settings.h"
 #include "hal/hal.h"
 
 #define HEAD sizeof(wire_service_t)
@@ -41,18 +43,34 @@ static void identify(writer_t *w) {
 }
 
 /* How long a request's data must be. */
-static size_t wanted(uint8_t id) { return id == SERVICE_BLACK_BOX ? sizeof(wire_blackbox_request_t) : 0; }
+static size_t wanted(uint8_t id) {
+  return id == SERVICE_BLACK_BOX ? sizeof(wire_blackbox_request_t) : id == SERVICE_POLICY_OFF ? sizeof(wire_policy_off_t) : 0;
+}
+
+static bool known(uint8_t id) {
+  switch (id) {
+  case SERVICE_IDENTIFY:
+  case SERVICE_BLINK:
+  case SERVICE_POLICIES:
+  case SERVICE_POLICY_OFF:
+  case SERVICE_BLACK_BOX:
+  case SERVICE_HEALTH: return true;
+  default: return false;
+  }
+}
 
 bool service_run(const uint8_t *request, size_t length, bool whole, service_reply_t *reply) {
   if (length < HEAD) return false;
   const size_t said = request[2] | (size_t)request[3] << 8;
   *reply = (service_reply_t){.id = request[0], .sequence = request[1], .status = SERVICE_STATUS_OK};
-  if (reply->id != SERVICE_IDENTIFY && reply->id != SERVICE_BLINK && reply->id != SERVICE_BLACK_BOX && reply->id != SERVICE_HEALTH) {
+  if (!known(reply->id)) {
     reply->status = SERVICE_STATUS_UNKNOWN;
   } else if (!whole || said != length - HEAD || said != wanted(reply->id)) {
     reply->status = SERVICE_STATUS_BAD_LENGTH;
   } else if (reply->id == SERVICE_BLINK) {
     front_blink();
+  } else if (reply->id == SERVICE_POLICY_OFF) {
+    reply->status = policy_ask(((const wire_policy_off_t *)(request + HEAD))->policy);
   } else if (reply->id == SERVICE_BLACK_BOX) {
     const wire_blackbox_request_t *asked = (const wire_blackbox_request_t *)(request + HEAD);
     reply->store = asked->store;
@@ -67,6 +85,10 @@ size_t service_answer(const service_reply_t *reply, uint8_t answer[SERVICE_ANSWE
   put_byte(&w, reply->status);
   if (reply->status == SERVICE_STATUS_OK && reply->id == SERVICE_IDENTIFY) identify(&w);
   if (reply->status == SERVICE_STATUS_OK && reply->id == SERVICE_BLACK_BOX) w.length += blackbox_page(reply->store, reply->page, w.bytes + w.length);
+  if (reply->status == SERVICE_STATUS_OK && reply->id == SERVICE_POLICIES) {
+    const wire_policies_t policies = {settings_policies(), settings_product(), settings_source(), policy_request(), policy_left()};
+    put(&w, &policies, sizeof policies);
+  }
   if (reply->status == SERVICE_STATUS_OK && reply->id == SERVICE_HEALTH) {
     wire_health_t health;
     blackbox_health(&health);

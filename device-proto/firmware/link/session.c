@@ -4,6 +4,7 @@
  *                        ◀──────── hello-ack(nonce, tag, window, boot count)
  *   data frames, acks, pings; every frame carries the tag
  *   bye ─────────────────▶          or 20 s of silence, or 8 retransmissions without an acknowledgement: the card goes off */
+#include "guard/policy.h"
 #include "hal/hal.h"
 #include "link/link.h"
 #include "link/state.h"
@@ -15,6 +16,7 @@ static uint8_t s_tag;
 static frame_receiver_t s_receiver;
 
 static void clear(void) {
+  policy_stop(); /* who asked is gone */
   secret_wipe(&g_link, sizeof g_link);
   link_drop_wire();
   link_rate_clear();

@@ -56,6 +56,14 @@ export const displayTexts = {
   consentKeys: { ja: "OK/取消", en: "OK/Cancel" },
   consentGiven: { ja: "署名します", en: "Signing" },
   consentRefused: { ja: "署名しません", en: "Not signed" },
+  // switching a policy off
+  padOnlyOff1: { ja: "暗証番号をPC", en: "Let the computer" },
+  padOnlyOff2: { ja: "から送らせますか", en: "send your PIN?" },
+  consentOff1: { ja: "確かめずに署名", en: "Sign without" },
+  consentOff2: { ja: "させますか?", en: "asking you?" },
+  policyOffHold: { ja: "はい=OKを3秒", en: "Yes: OK for 3 s" },
+  policyOffCancel: { ja: "いいえ=取消", en: "No:  Cancel" },
+  policyOffDone: { ja: "切りました", en: "Switched off" },
   // how it ended
   pinAccepted: { ja: "照合しました", en: "Accepted" },
   pinChanged: { ja: "変更しました", en: "Changed" },

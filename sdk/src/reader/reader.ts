@@ -1,4 +1,13 @@
-import { type Answer, type BlackBoxEvent, ccidClaims, type CommandName, type Health, notices } from "@inkan/device-proto";
+import {
+  type Answer,
+  type BlackBoxEvent,
+  ccidClaims,
+  type CommandName,
+  type Health,
+  notices,
+  type Policies,
+  type PolicyName,
+} from "@inkan/device-proto";
 import { abortError, InkanError, isInkanError } from "../errors.js";
 import { type Clock, startTimer } from "../exchange/clock.js";
 import { answerFailure, closedFailure } from "../exchange/machine.js";
@@ -43,6 +52,8 @@ const POWER_MS = 30_000;
 const POLL_MS = 300;
 /** With one, a wait for a card still asks this often, should a notice get lost, ms. */
 const POLL_BESIDE_NOTICES_MS = 2_000;
+/** While a person decides about a policy the reader is asked this often, ms. */
+const POLICY_POLL_MS = 250;
 const none = new Uint8Array(0);
 
 /** A card reader: one slot, one card at a time, one command at a time. */
@@ -125,6 +136,29 @@ export class Reader implements AsyncDisposable {
     if (!this.#transport.blackBox)
       throw new InkanError("unsupported", { detail: "the black box is read over the link (serial: or virtual:)" });
     return this.#transport.blackBox(options.signal);
+  }
+
+  /** Which policies the reader obeys. Rejects with `unsupported` where the transport cannot ask for it. */
+  async policies(options: { readonly signal?: AbortSignal } = {}): Promise<Policies> {
+    if (!this.#transport.policies) throw new InkanError("unsupported", { detail: "policies are told over the link (serial: or virtual:)" });
+    return this.#transport.policies(options.signal);
+  }
+
+  /**
+   * Asks for a policy to be switched off, and waits until the person at the pad has decided: OK held for 3 s, within 60 s. Only with the card
+   * off; three requests per power-up. Resolves with the policies then in force; `request` says how it ended. Rejects with `unsupported` where the
+   * transport cannot ask or the reader refuses (the policy is not on, no request is left), `slot-busy` while the card is on.
+   */
+  async switchPolicyOff(policy: PolicyName, options: { readonly signal?: AbortSignal } = {}): Promise<Policies> {
+    const { signal } = options;
+    if (!this.#transport.policyOff)
+      throw new InkanError("unsupported", { detail: "policies are switched over the link (serial: or virtual:)" });
+    await this.#transport.policyOff(policy, signal);
+    for (;;) {
+      const policies = await this.policies(options);
+      if (policies.request !== "asking") return policies;
+      await this.#newsOr(POLICY_POLL_MS, signal);
+    }
   }
 
   /** What is in the slot now. */

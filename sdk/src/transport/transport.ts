@@ -1,4 +1,4 @@
-import type { BlackBoxEvent, Health } from "@inkan/device-proto";
+import type { BlackBoxEvent, Health, Policies, PolicyName } from "@inkan/device-proto";
 /** Why a transport is no longer usable. */
 export type ClosedReason = "closed" | "unplugged" | "port-lost" | "session-broken" | "violation";
 
@@ -55,6 +55,10 @@ export interface Transport {
   health?(signal?: AbortSignal): Promise<Health>;
   /** Everything the reader has written down, where the transport can ask for it; oldest first. */
   blackBox?(signal?: AbortSignal): Promise<readonly BlackBoxEvent[]>;
+  /** Which policies are in force, where the transport can ask for it. */
+  policies?(signal?: AbortSignal): Promise<Policies>;
+  /** Has the reader's display ask whether a policy shall be switched off, where the transport can; {@link policies} tells how it ends. */
+  policyOff?(policy: PolicyName, signal?: AbortSignal): Promise<void>;
   /** Lights the reader's display for 3 s, where the transport can ask for it. */
   blink?(signal?: AbortSignal): Promise<void>;
   /** Sends one PC_to_RDR message. Resolves when the transport needs the bytes no more (they may be wiped then), not when it is answered. */

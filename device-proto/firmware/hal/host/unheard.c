@@ -1,6 +1,9 @@
-/* unheard.c - on a PC the black box is often not there: these weak twins take what is told to it. A program that links blackbox/ gets the real one. */
+/* unheard.c - on a PC the black box is often not there: these weak twins take what is told to it; and the settings are
+ * the product's. A program that links blackbox/ or guard/ gets the real ones. */
 #include "blackbox/blackbox.h"
 #include "blackbox/hold.h"
+#include "guard/policy.h"
+#include "guard/settings.h"
 #include "hal/hal.h"
 
 #define WEAK __attribute__((weak))
@@ -29,3 +32,19 @@ WEAK uint64_t hold_step(uint64_t now) {
   return UINT64_MAX;
 }
 WEAK void hold_stop(void) {}
+WEAK void settings_start(void) {}
+WEAK uint8_t settings_policies(void) { return 0; }
+WEAK uint8_t settings_product(void) { return 0; }
+WEAK uint8_t settings_source(void) { return 0; }
+WEAK void policy_start(void) {}
+WEAK uint8_t policy_ask(uint8_t policy) {
+  (void)policy;
+  return SERVICE_STATUS_REFUSED;
+}
+WEAK uint8_t policy_request(void) { return 0; }
+WEAK uint8_t policy_left(void) { return 0; }
+WEAK void policy_stop(void) {}
+WEAK uint64_t policy_step(uint64_t now) {
+  (void)now;
+  return UINT64_MAX;
+}

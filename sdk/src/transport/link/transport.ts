@@ -8,6 +8,7 @@ import {
   Deframer,
   decodeBlackBoxPage,
   decodeIdentity,
+  decodePolicies,
   encodeFrameInto,
   type Frame,
   type Health,
@@ -17,6 +18,10 @@ import {
   mergeBlackBox,
   maxEncodedFrame,
   serviceMessage,
+  type Policies,
+  type PolicyName,
+  policyBits,
+  policyOffRequest,
   serviceMessages,
   serviceStatus,
 } from "@inkan/device-proto";
@@ -170,6 +175,14 @@ export class LinkTransport implements Transport {
     };
     const flash = await store(blackBoxStore.flash);
     return mergeBlackBox(await store(blackBoxStore.ring), flash);
+  }
+
+  async policies(signal?: AbortSignal): Promise<Policies> {
+    return decoded("policies", await this.#service(serviceMessages.policies.id, signal), decodePolicies);
+  }
+
+  async policyOff(policy: PolicyName, signal?: AbortSignal): Promise<void> {
+    await this.#service(serviceMessages.policyOff.id, signal, policyOffRequest.encode({ policy: policyBits[policy] }));
   }
 
   async blink(signal?: AbortSignal): Promise<void> {
