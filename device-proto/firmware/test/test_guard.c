@@ -448,6 +448,55 @@ static void pad_only(void) {
   CHECK(guard_before(secret, sizeof secret) == GUARD_PASS);
 }
 
+/* Every way to bring a secret from a host past the pad-only policy, by name: what came before, as the card answered it, and the command that brings
+ * the secret. With the policy off each passes: it is the rule that refuses, not something else. */
+static const struct {
+  const char *name;
+  uint8_t before_length[2];
+  uint8_t before[2][16];
+  uint8_t length, command[12];
+} k_evasions[] = {
+#define JPKI_BY_NAME {15, 0}, {{0x00, 0xa4, 0x04, 0x0c, 0x0a, 0xd3, 0x92, 0xf0, 0x00, 0x26, 0x01, 0x00, 0x00, 0x00, 0x01}}
+#define VERIFY_SELECTED 9, {0x00, 0x20, 0x00, 0x80, 0x04, '1', '2', '3', '4'}
+    {"pad-only: the selected file, P2 80", JPKI_BY_NAME, VERIFY_SELECTED},
+    {"pad-only: short id of the authentication PIN, P2 98", JPKI_BY_NAME, 9, {0x00, 0x20, 0x00, 0x98, 0x04, '1', '2', '3', '4'}},
+    {"pad-only: short id of the signature password, P2 9B", JPKI_BY_NAME, 9, {0x00, 0x20, 0x00, 0x9b, 0x04, '1', '2', '3', '4'}},
+    {"pad-only: JICSAP's 80 32", JPKI_BY_NAME, 9, {0x80, 0x32, 0x00, 0x80, 0x04, '1', '2', '3', '4'}},
+    {"pad-only: another logical channel", JPKI_BY_NAME, 9, {0x02, 0x20, 0x00, 0x80, 0x04, '1', '2', '3', '4'}},
+    {"pad-only: a channel above 3", JPKI_BY_NAME, 9, {0x41, 0x20, 0x00, 0x80, 0x04, '1', '2', '3', '4'}},
+    {"pad-only: a chained VERIFY", JPKI_BY_NAME, 9, {0x10, 0x20, 0x00, 0x80, 0x04, '1', '2', '3', '4'}},
+    {"pad-only: a chained VERIFY without data", JPKI_BY_NAME, 4, {0x10, 0x20, 0x00, 0x80}},
+    {"pad-only: extended Lc", JPKI_BY_NAME, 11, {0x00, 0x20, 0x00, 0x80, 0x00, 0x00, 0x04, '1', '2', '3', '4'}},
+    {"pad-only: the TLV coding, INS 21", JPKI_BY_NAME, 9, {0x00, 0x21, 0x00, 0x80, 0x04, '1', '2', '3', '4'}},
+    {"pad-only: CHANGE REFERENCE DATA", JPKI_BY_NAME, 9, {0x00, 0x24, 0x01, 0x80, 0x04, '1', '2', '3', '4'}},
+    {"pad-only: inside an ENVELOPE", JPKI_BY_NAME, 12, {0x00, 0xc2, 0x00, 0x00, 0x07, 0x00, 0x20, 0x00, 0x80, 0x02, '1', '2'}},
+    {"pad-only: lengths that contradict each other", JPKI_BY_NAME, 9, {0x00, 0x20, 0x00, 0x80, 0x09, '1', '2', '3', '4'}},
+    {"pad-only: SELECT by a prefix of JPKI's name", {6, 0}, {{0x00, 0xa4, 0x04, 0x0c, 0x01, 0xd3}}, VERIFY_SELECTED},
+    {"pad-only: SELECT by the empty name", {4, 0}, {{0x00, 0xa4, 0x04, 0x0c}}, VERIFY_SELECTED},
+    {"pad-only: SELECT on another channel", {7, 0}, {{0x01, 0xa4, 0x04, 0x0c, 0x02, 0xd3, 0x92}}, VERIFY_SELECTED},
+    {"pad-only: SELECT in two chained parts", {10, 10},
+     {{0x10, 0xa4, 0x04, 0x0c, 0x05, 0xd3, 0x92, 0xf0, 0x00, 0x26}, {0x00, 0xa4, 0x04, 0x0c, 0x05, 0x01, 0x00, 0x00, 0x00, 0x01}}, VERIFY_SELECTED},
+    {"pad-only: a SELECT whose lengths contradict each other", {7, 0}, {{0x00, 0xa4, 0x04, 0x0c, 0x09, 0xd3, 0x92}}, VERIFY_SELECTED},
+    {"pad-only: another application after JPKI, then a file id", {15, 7},
+     {{0x00, 0xa4, 0x04, 0x0c, 0x0a, 0xd3, 0x92, 0xf0, 0x00, 0x26, 0x01, 0x00, 0x00, 0x00, 0x01}, {0x00, 0xa4, 0x00, 0x0c, 0x02, 0x10, 0x01}}, VERIFY_SELECTED},
+    {"pad-only: another application after JPKI, then a path", {15, 7},
+     {{0x00, 0xa4, 0x04, 0x0c, 0x0a, 0xd3, 0x92, 0xf0, 0x00, 0x26, 0x01, 0x00, 0x00, 0x00, 0x01}, {0x00, 0xa4, 0x08, 0x0c, 0x02, 0x10, 0x01}}, VERIFY_SELECTED},
+};
+
+static void evasions(void) {
+  for (size_t i = 0; i < sizeof k_evasions / sizeof *k_evasions; i++) {
+    STORY(k_evasions[i].name);
+    for (unsigned on = 0; on < 2; on++) {
+      fresh();
+      guard_policies(false, on != 0);
+      for (unsigned n = 0; n < 2; n++) {
+        if (k_evasions[i].before_length[n] != 0) passes(k_evasions[i].before[n], k_evasions[i].before_length[n], 0x9000);
+      }
+      CHECK(guard_before(k_evasions[i].command, k_evasions[i].length) == (on != 0 ? GUARD_REFUSE : GUARD_PASS));
+    }
+  }
+}
+
 /* Any bytes at all: no crash (the sanitizers watch), and never a signature command through unasked. */
 static void noise(void) {
   STORY("random commands");
@@ -483,6 +532,7 @@ int main(void) {
   chains();
   digests();
   pad_only();
+  evasions();
   noise();
   return check_end("guard");
 }
