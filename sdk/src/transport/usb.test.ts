@@ -237,6 +237,26 @@ describe("a USB reader", () => {
     expect(clock.pending).toBe(0);
   });
 
+  test("what a killed program left of its answer is skipped, up to the head of an answer", async () => {
+    const device = new FakeUsbDevice();
+    const transport = await UsbTransport.open(device, { address, clock });
+    const messages: Uint8Array[] = [];
+    const events: TransportEvent[] = [];
+    transport.onMessage = (message) => messages.push(message);
+    transport.onEvent = (event) => events.push(event);
+    const answer = unhex("81000000000000000000");
+    device.bulk.push(new Uint8Array(64).fill(0xff));
+    await settle();
+    expect(messages).toEqual([]);
+    device.bulk.push(answer);
+    await settle();
+    expect(messages).toEqual([answer]);
+    expect(events).toMatchObject([{ type: "discarded", reason: "the rest of an answer to a program before us" }]);
+    device.bulk.push(new Uint8Array(64).fill(0xff));
+    await settle();
+    expect(await transport.closed, "once in step it is the reader's fault").toBe("violation");
+  });
+
   test("a dwLength beyond all bounds ends the reader, not the memory", async () => {
     const device = new FakeUsbDevice();
     const transport = await clock.run(UsbTransport.open(device, { address, clock }));

@@ -54,6 +54,8 @@ export class UsbTransport implements Transport {
 
   #settleClosed!: (reason: ClosedReason) => void;
   #closing: Promise<void> | undefined;
+  /** An answer has begun where one was looked for. A program that was killed while it read has left the rest of its answer in the pipe. */
+  #inStep = false;
   #sending: Promise<unknown> = Promise.resolve();
 
   private constructor(device: UsbDeviceLike, ccid: CcidInterface, bcdDevice: number, options: UsbOptions) {
@@ -173,6 +175,11 @@ export class UsbTransport implements Transport {
         this.onEvent?.({ type: "discarded", bytes: first, reason: "shorter than a CCID header" });
         continue;
       }
+      if (!this.#inStep && !startsAnswer(first)) {
+        this.onEvent?.({ type: "discarded", bytes: first, reason: "the rest of an answer to a program before us" });
+        continue;
+      }
+      this.#inStep = true;
       const total = headerLength + (first[1]! | (first[2]! << 8) | (first[3]! << 16)) + first[4]! * 2 ** 24;
       if (total > Math.max(this.maxMessageLength, 65_556)) {
         this.onEvent?.({ type: "discarded", bytes: first, reason: `dwLength ${total - headerLength} beyond dwMaxCCIDMessageLength` });
@@ -248,6 +255,9 @@ export class UsbTransport implements Transport {
     }
   }
 }
+
+/** The head of an RDR_to_PC message on bulk IN: its type, and zeros where bStatus has reserved bits (CCID 1.1 §6.2, §6.2.6). */
+const startsAnswer = (packet: Uint8Array): boolean => packet[0]! >= 0x80 && packet[0]! <= 0x84 && (packet[7]! & 0x3c) === 0;
 
 const bytesOf = ({ data }: UsbInResultLike): Uint8Array | undefined =>
   data && new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
