@@ -31,7 +31,7 @@ test("lsusb's own words for some of our descriptors, as usbutils 014 prints them
   );
   expect(right.map((line) => line.trim())).toEqual(
     expect.arrayContaining([
-      "dwFeatures 0004047A",
+      "dwFeatures 0004057A",
       "wlcdLayout 16 cols 4 lines",
       "bClassGetResponse echo",
       "CDC Union:",
