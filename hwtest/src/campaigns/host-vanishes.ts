@@ -2,23 +2,31 @@ import { isInkanError } from "@inkan/sdk";
 import { releasedFirmware } from "@inkan/device-proto/firmware";
 import type { Campaign } from "./campaign.js";
 import { findSecret } from "./secrecy.js";
-import { randomSecret, seeded } from "./secret-pair.js";
+import { quickSecret, seeded } from "./secret-pair.js";
 import { type Face, VanishingHost, type Vanishing, vanishings } from "./vanishing-host.js";
 
-/** How many different secrets there are per face: each costs one undisturbed session per process. */
-const SECRETS = 2;
 /** The longest suspend, ms. */
 const AWAY_MS = 3000;
+/** Boot, pull-up and enumeration end by then, ms after power-on. */
+const ENUMERATED_MS = 67;
+/** What an undisturbed session takes at most, ms of board time and IN tokens: a strike after its end strikes nobody. */
+const SESSION_MS = 4000;
+const PACKETS = { usb: 100, link: 117 } as const;
+/** How long after a token a strike comes, ns: in the middle of its packet, of the handshake, or before the next. */
+const AFTER_NS = 60_000;
 
 type Firmware = Awaited<ReturnType<typeof releasedFirmware>>;
 
+/** When the host vanishes: at a time after power-on, or `ns` after its so manyth IN token. */
+type Moment = { readonly ms: number } | { readonly packet: number; readonly ns: number };
+
 /** One case: what happens, when, to whom. */
-interface Case {
+export interface VanishingCase {
   readonly face: Face;
   readonly secret: string;
   readonly how: Vanishing;
-  /** ns of board time. */
-  readonly atNs: number;
+  readonly moment: Moment;
+  /** How long a suspend lasts, ms. */
   readonly away: number;
   /** The person mistypes in the struck session. */
   readonly wrong: boolean;
@@ -26,45 +34,9 @@ interface Case {
   readonly reinsert: boolean;
 }
 
-/** An undisturbed session: from when to when, and each packet on the bus between. */
-interface Course {
-  readonly beginNs: number;
-  readonly endNs: number;
-  readonly packets: readonly number[];
-}
-
-/** Undisturbed sessions by face and secret. */
-class Moments {
-  readonly #firmware: Firmware;
-  readonly #known = new Map<string, Promise<Course>>();
-
-  constructor(firmware: Firmware) {
-    this.#firmware = firmware;
-  }
-
-  of(face: Face, secret: string): Promise<Course> {
-    const key = `${face} ${secret}`;
-    let known = this.#known.get(key);
-    if (!known) this.#known.set(key, (known = this.#measure(face, secret)));
-    return known;
-  }
-
-  async #measure(face: Face, secret: string): Promise<Course> {
-    const host = await VanishingHost.boot(face, secret, this.#firmware);
-    try {
-      const beginNs = host.bench.board.nowNs;
-      const { word, detail } = await host.sign("sign");
-      if (word !== "signed") throw new Error(`an undisturbed session over ${face} ends with ${word}: ${detail ?? ""}`);
-      return { beginNs, endNs: host.bench.board.nowNs, packets: host.packets.filter((atNs) => atNs > beginNs) };
-    } finally {
-      await host.close();
-    }
-  }
-}
-
 /**
- * The host vanishes at a random point of a signing session: between two packets as often as at any moment. Whoever asked gets a named error, the
- * secret is nowhere, no handle stays open, no try of the card is spent that nobody typed, and the next session signs.
+ * The host vanishes at a random point of a session: while it is enumerated, close to a packet, or at any moment. Whoever asked gets a named
+ * error, the secret is nowhere, no handle stays open, no try of the card is spent that nobody typed, and the next session signs.
  */
 export const hostVanishes: Campaign = {
   name: "host-vanishes",
@@ -74,32 +46,40 @@ export const hostVanishes: Campaign = {
   async run({ seed, from, to }, failed, ran) {
     // Read once: a build that runs beside this must not change the image.
     const firmware = await releasedFirmware();
-    const moments = new Moments(firmware);
     for (let number = from; number < to; number++) {
-      const one = await choose(seeded(seed * 1_000_003 + number), moments);
-      const faults = await play(one, firmware).catch((error: unknown) => [isInkanError(error) ? error.code : String(error)]);
-      if (faults.length > 0)
-        failed(number, `${one.how} at ${(one.atNs / 1e6).toFixed(3)} ms of a session over ${one.face}: ${faults.join("; ")}`);
+      const one = choose(seeded(seed * 1_000_003 + number));
+      const faults = await playVanishing(one, firmware).catch((error: unknown) => [isInkanError(error) ? error.code : String(error)]);
+      if (faults.length > 0) failed(number, `${one.how} ${momentInWords(one.moment)} of a session over ${one.face}: ${faults.join("; ")}`);
       ran?.(1);
     }
   },
 };
 
-async function choose(random: (below: number) => number, moments: Moments): Promise<Case> {
+function choose(random: (below: number) => number): VanishingCase {
   const face: Face = random(2) ? "usb" : "link";
-  const chosen = random(SECRETS);
-  const secret = randomSecret(seeded(7 + chosen), 6 + 2 * chosen);
   const how = vanishings[face][random(vanishings[face].length)]!;
-  const { beginNs, endNs, packets } = await moments.of(face, secret);
-  // Half of them within some microseconds of a packet: in the middle of a transfer, of an enumeration, of an answer.
-  const near = packets[random(packets.length)]! + random(60_000) - 30_000;
-  const anywhere = beginNs + Math.floor((random(1_000_000) / 1e6) * (endNs - beginNs));
-  const atNs = Math.max(beginNs, random(2) ? near : anywhere);
-  return { face, secret, how, atNs, away: 1 + random(AWAY_MS), wrong: random(4) === 0, reinsert: random(2) === 0 };
+  return {
+    ...{ face, how, secret: quickSecret(random), moment: momentOf(face, random) },
+    ...{ away: 1 + random(AWAY_MS), wrong: random(4) === 0, reinsert: random(2) === 0 },
+  };
 }
 
-/** Plays a case; what was wrong, in words without a secret. */
-async function play(one: Case, firmware: Firmware): Promise<string[]> {
+function momentOf(face: Face, random: (below: number) => number): Moment {
+  const kind = random(8);
+  if (kind === 0) return { ms: random(ENUMERATED_MS * 1000) / 1000 };
+  if (kind < 5) return { packet: 1 + random(PACKETS[face]), ns: random(AFTER_NS) };
+  return { ms: ENUMERATED_MS + random(SESSION_MS * 1000) / 1000 };
+}
+
+const momentInWords = (moment: Moment): string =>
+  "ms" in moment ? `at ${moment.ms.toFixed(3)} ms` : `${moment.ns} ns after IN token ${moment.packet}`;
+
+/** Plays a case; what was wrong, in words without a secret. `mistake` is somebody's between the sessions: for the checks' own tests. */
+export async function playVanishing(
+  one: VanishingCase,
+  firmware: Firmware,
+  mistake?: (host: VanishingHost) => Promise<void> | void,
+): Promise<string[]> {
   const faults: string[] = [];
   // What a right and a wrong entry have in common, and one that is cut off too.
   const searched = one.secret.slice(1, 6);
@@ -108,25 +88,25 @@ async function play(one: Case, firmware: Firmware): Promise<string[]> {
   const { board, clock } = host.bench;
   try {
     host.wrong = one.wrong;
-    const first = host.sign("sign");
     const early = new AbortController();
-    const strike = clock.sleep((one.atNs - board.nowNs) / 1e6, early.signal).then(
+    const strike = moment(host, one.moment, early.signal).then(
       () => host.vanish(one.how, one.away),
       () => undefined,
     );
+    const first = host.sign();
     const outcome = await first;
     early.abort();
     await strike;
     if (outcome.word === "hangs" || outcome.word === "unnamed" || outcome.word === "unexpected")
       faults.push(`the caller got ${outcome.word} ${outcome.detail ?? ""}`);
     await host.settle(one.how);
+    await mistake?.(host);
     faults.push(...findSecret(searched, host.look(outcome.word)).map((place) => `after ${outcome.word} the secret is ${place}`));
     faults.push(...stillOpen(host, "after the first session"), ...tries(host, "after the first session"));
 
     host.wrong = false;
     if (one.reinsert) await host.reinsert();
-    // With the other key: its four digits are typed in a third of the time.
-    const second = await host.sign("auth");
+    const second = await host.signAgain();
     if (second.word !== "signed")
       faults.push(`the next session ends with ${second.word} ${second.detail ?? ""} (the first with ${outcome.word})`);
     await clock.sleep(100);
@@ -136,9 +116,16 @@ async function play(one: Case, firmware: Firmware): Promise<string[]> {
   } finally {
     await host.close();
   }
-  const left = openHandles();
-  if (left !== handles) faults.push(`handles of the process: ${handles} before, ${left} after`);
+  const leaked = leakedSince(handles);
+  if (leaked.length > 0) faults.push(`the process keeps ${leaked.join(" ")}`);
   return faults;
+}
+
+/** Resolves at the moment; rejects when the session ended before it. */
+async function moment(host: VanishingHost, when: Moment, signal: AbortSignal): Promise<void> {
+  if ("ms" in when) return host.bench.clock.sleep(when.ms - host.bench.board.nowNs / 1e6, signal);
+  await host.packet(when.packet, signal);
+  await host.bench.clock.sleep(when.ns / 1e6, signal);
 }
 
 /** No transfer waits at the bus and no interface has a driver once the program has ended. */
@@ -157,11 +144,17 @@ function tries(host: VanishingHost, when: string): string[] {
   return faults;
 }
 
-/** What keeps this process alive, by kind. */
-function openHandles(): string {
-  return process
-    .getActiveResourcesInfo()
-    .filter((name) => name !== "Immediate" && name !== "TickObject")
-    .sort()
-    .join(" ");
+/** What keeps this process alive, one name of a kind each. */
+function openHandles(): string[] {
+  return process.getActiveResourcesInfo().filter((name) => name !== "Immediate" && name !== "TickObject");
+}
+
+/** What is open beyond what was: others of this process may have ended theirs meanwhile. */
+function leakedSince(before: readonly string[]): string[] {
+  const known = [...before];
+  return openHandles().filter((name) => {
+    const at = known.indexOf(name);
+    if (at >= 0) known.splice(at, 1);
+    return at < 0;
+  });
 }

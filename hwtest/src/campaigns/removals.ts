@@ -1,4 +1,3 @@
-import { publicDecrypt, X509Certificate } from "node:crypto";
 import { releasedFirmware } from "@inkan/device-proto/firmware";
 import { pins } from "@inkan/device-proto";
 import { isInkanError, Reader } from "@inkan/sdk";
@@ -9,8 +8,9 @@ import { Fingers, keysFor } from "../board/fingers.js";
 import { openVirtualReader, type VirtualReader } from "../board/open-virtual-reader.js";
 import { T1Card, type ApduCard } from "../cards/index.js";
 import type { Campaign } from "./campaign.js";
+import { signsAgain } from "./next-session.js";
 import { findSecret, leaves } from "./secrecy.js";
-import { randomSecret, seeded } from "./secret-pair.js";
+import { quickSecret, seeded } from "./secret-pair.js";
 
 /** Level changes on the I/O line of a whole session, and of its part up to the first command: ATR, PPS, S(IFS), SELECT. */
 const EDGES = 12_000;
@@ -25,8 +25,6 @@ const WIPED_MS = 50;
 /** Settle and debounce of a card that is put in, ms. */
 const DEBOUNCE_MS = 300;
 const SECRET_FILE = 0x1b;
-/** DigestInfo of SHA-256 (RFC 8017 §9.2), for the hash that is signed after it. */
-const digestInfo = Buffer.from(`3031300d060960864801650304020105000420${"5a".repeat(32)}`, "hex");
 
 /** When the card is pulled. */
 type Moment =
@@ -72,7 +70,7 @@ async function pull(
   firmware: { readonly image: Uint8Array; readonly boot: Uint8Array },
 ): Promise<{ readonly what: string; readonly problems: readonly string[] }> {
   const material = standardMaterial();
-  const secret = randomSecret(random, 6 + random(3));
+  const secret = quickSecret(random);
   const wrong = random(4) === 0;
   const face = random(2) ? "usb" : "link";
   const moment = momentOf(number, random, keysFor(secret).length);
@@ -186,16 +184,6 @@ async function signingSession(reader: Reader): Promise<string> {
     if (isInkanError(error)) return error.code;
     throw error;
   }
-}
-
-/** The next session, with the other key: short, and from power-on to a signature that is right. */
-async function signsAgain(reader: Reader, certificate: Uint8Array): Promise<boolean> {
-  const card = await reader.connect();
-  const jpki = await openJpki(card);
-  await jpki.verify("auth", { on: "pad" });
-  await card.transmit(Uint8Array.of(0x00, 0xa4, 0x02, 0x0c, 0x02, 0x00, 0x17));
-  const { data, sw } = await card.transmit(Uint8Array.of(0x80, 0x2a, 0x00, 0x80, digestInfo.length, ...digestInfo, 0x00));
-  return sw === 0x9000 && publicDecrypt(new X509Certificate(certificate).publicKey, data).equals(digestInfo);
 }
 
 /** All that is left in the reader: RAM, DPRAM, every model but the card, which knows its own secret. */

@@ -23,6 +23,17 @@ export function randomSecret(random: (below: number) => number, length: number):
   return characters.join("");
 }
 
+/** A valid signature password of six characters that take one or two presses each: the pad's time is most of what a session costs to simulate. */
+export function quickSecret(random: (below: number) => number): string {
+  const quick = ALIKE[0] + ALIKE[1];
+  const letters = quick.replaceAll(/[0-9]/g, "");
+  const characters = Array.from({ length: 6 }, () => quick[random(quick.length)]!);
+  const at = random(6);
+  characters[at] = String(random(2));
+  characters[(at + 1 + random(5)) % 6] = letters[random(letters.length)]!;
+  return characters.join("");
+}
+
 /**
  * Another secret of the same shape: as long, and each character takes as many presses, so that the same fingers press at the same
  * times. What differs is only which keys. At least one character differs.

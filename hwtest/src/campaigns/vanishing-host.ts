@@ -1,12 +1,17 @@
 import { createHash, randomBytes, verify, X509Certificate } from "node:crypto";
-import { isInkanError, Reader, type Transport } from "@inkan/sdk";
+import { isInkanError, Reader, type Transport, UsbTransport } from "@inkan/sdk";
 import { openJpki } from "@inkan/sdk/jpki";
 import { LinkTransport } from "@inkan/sdk/link";
+import { serialStream } from "@inkan/sdk/node";
 import { JpkiTestCard } from "@inkan/sdk/testing";
 import { standardMaterial } from "../authority/index.js";
 import { Fingers } from "../board/fingers.js";
-import { cdcStream, openVirtualReader, type VirtualReader } from "../board/open-virtual-reader.js";
+import { openVirtualReader, type VirtualReader } from "../board/open-virtual-reader.js";
+import { BoardDeadline } from "../board/pace.js";
+import { serialBinding, VIRTUAL_PORT } from "../board/serial-binding.js";
+import { UsbDeviceError } from "../board/usb-device.js";
 import { type ApduCard, T1Card } from "../cards/index.js";
+import { signsAgain } from "./next-session.js";
 import { type Observation, leaves, tap } from "./secrecy.js";
 
 /** The faces a program can leave by. */
@@ -20,11 +25,14 @@ export const vanishings = {
 /** One of {@link vanishings}. */
 export type Vanishing = (typeof vanishings)[Face][number];
 
-/** Which key a session signs with. */
-type Which = "auth" | "sign";
+const ADDRESS = { uri: "virtual:", name: "virtual reader", virtual: true } as const;
+/** Between the plug and the program, ms: a card that is in has been debounced by then. */
+const PLUGGED_MS = 300;
 /** The signature's secret in the card. */
 const SECRET_FILE = 0x1b;
 const SECRET_TRIES = 5;
+const selectJpki = Buffer.from("00a4040c0ad392f000260100000001", "hex");
+const selectSecret = [0x00, 0xa4, 0x02, 0x0c, 0x02, 0x00, SECRET_FILE];
 /** No conversation of this world takes longer, ms of board time: the pad's and the link's longest waits are in it. */
 const PATIENCE_MS = 200_000;
 /** What a reader is given to notice that its host is gone and to put everything away: the link's silence of 20 s, and a second. */
@@ -54,9 +62,9 @@ export class VanishingHost {
   readonly verified = { right: 0, wrong: 0 };
   /** The person types something else. */
   wrong = false;
-  #which: Which = "sign";
-  #transport: Transport | undefined;
+  #again = false;
   #silent = false;
+  #packet: (() => void) | undefined;
 
   private constructor(bench: VirtualReader, face: Face, secret: string, card: JpkiTestCard) {
     this.bench = bench;
@@ -66,18 +74,22 @@ export class VanishingHost {
     this.#wire = tap(bench);
     this.#fingers = new Fingers(bench.board.front, bench.board.keypad, bench.board.engine.pump, { secret: () => this.#type() });
     bench.board.slot.insert(this.#newCard());
+    const { controller } = bench.board.usb.host;
+    const begin = controller.beginIn.bind(controller);
+    controller.beginIn = (address, number) => {
+      this.#packet?.();
+      return begin(address, number);
+    };
   }
 
-  /** A board that is plugged in and configured, the card in it. `secret` is the card's signature password. */
+  /** A board that has power and no cable yet, the card in it: the first session plugs it in. `secret` is the card's signature password. */
   static async boot(
     face: Face,
     secret: string,
     firmware: { readonly image: Uint8Array; readonly boot: Uint8Array },
   ): Promise<VanishingHost> {
     const bench = await openVirtualReader({ pace: "free", fingers: false, face, ...firmware });
-    const host = new VanishingHost(bench, face, secret, JpkiTestCard.standard({ ...standardMaterial(), signPassword: secret }));
-    await bench.board.usb.attach();
-    return host;
+    return new VanishingHost(bench, face, secret, JpkiTestCard.standard({ ...standardMaterial(), signPassword: secret }));
   }
 
   /** What left the reader so far and all that is in it, as `findSecret` takes it. */
@@ -90,9 +102,32 @@ export class VanishingHost {
     return { wire: this.#wire, trace: "", outcome, endNs: board.nowNs, screens: [], flash: "", ram: { looked: ram }, dpram, models };
   }
 
-  /** Times in ns at which the host saw a packet. */
-  get packets(): readonly number[] {
-    return this.#wire.map((line) => Number(line.split(" ", 1)[0]));
+  /** How many IN tokens the host has sent. */
+  get packets(): number {
+    return this.#wire.length;
+  }
+
+  /** Resolves when the host begins its `count`th IN token from now, in the middle of the board's run. */
+  packet(count: number, signal: AbortSignal): Promise<void> {
+    let left = count;
+    return this.bench.board.engine.pump.waitFor<void>(
+      (resolve) => {
+        this.#packet = () => {
+          if (--left === 0) resolve();
+        };
+        return () => (this.#packet = undefined);
+      },
+      { background: true, signal },
+    );
+  }
+
+  /** A mistake for the checks' own tests: the card hears a secret that nobody typed, `past` the counter or through it. */
+  verifyUnasked(secret: string, past: "counter" | "nothing"): void {
+    const card = past === "counter" ? this.#card : this.#counted();
+    card.powerOn();
+    const text = Buffer.from(secret, "ascii");
+    for (const command of [selectJpki, selectSecret, [0x00, 0x20, 0x00, 0x80, text.length, ...text]])
+      card.transmit(Uint8Array.from(command));
   }
 
   /** Tries left at the card, behind everybody's back. */
@@ -106,15 +141,24 @@ export class VanishingHost {
     return this.#triesDue;
   }
 
-  /** Connects, verifies on the pad, signs with a key, and looks at the signature. Every handle it opened is closed when it ends. */
-  async sign(which: Which): Promise<Outcome> {
-    this.#which = which;
+  /** Plugs in, connects, verifies on the pad, signs, and looks at the signature. Every handle it opened is closed when it ends. */
+  sign(): Promise<Outcome> {
+    return this.#within(() => this.#session(async (reader) => this.#signature(reader)));
+  }
+
+  /** The same with the authentication key, without its certificate. */
+  signAgain(): Promise<Outcome> {
+    this.#again = true;
+    return this.#within(() => this.#session(async (reader) => signsAgain(reader, standardMaterial().authCertificate)));
+  }
+
+  async #within(session: () => Promise<Outcome>): Promise<Outcome> {
     const enough = new AbortController();
     const limit = this.bench.clock.sleep(PATIENCE_MS, enough.signal).then(
       (): Outcome => ({ word: "hangs" }),
       (): Outcome => ({ word: "hangs" }),
     );
-    const outcome = await Promise.race([this.#session(which), limit]);
+    const outcome = await Promise.race([session(), limit]);
     enough.abort();
     await limit;
     return outcome;
@@ -155,35 +199,40 @@ export class VanishingHost {
     await this.bench.close();
   }
 
-  async #session(which: Which): Promise<Outcome> {
+  async #session(work: (reader: Reader) => Promise<boolean>): Promise<Outcome> {
     let reader: Reader | undefined;
     try {
-      this.#transport = await this.#open();
-      reader = await Reader.open(this.#transport, { clock: this.bench.clock });
-      const jpki = await openJpki(await reader.connect({}));
-      await jpki.verify(which, { on: "pad" });
-      const signer = await jpki.signer(which);
-      const document = randomBytes(32);
-      const signature = await signer.sign("sha256", createHash("sha256").update(document).digest());
-      const good = verify("sha256", document, new X509Certificate(signer.certificate).publicKey, signature);
-      return good ? { word: "signed" } : { word: "unnamed", detail: "a signature that does not verify" };
+      reader = await Reader.open(await this.#open(), { clock: this.bench.clock });
+      return (await work(reader)) ? { word: "signed" } : { word: "unnamed", detail: "a signature that does not verify" };
     } catch (error) {
-      if (isInkanError(error)) return { word: error.code };
+      if (isInkanError(error))
+        return { word: error.code, ...(error.code === "unexpected" || error.code === "protocol" ? { detail: error.message } : {}) };
       return { word: "unnamed", detail: error instanceof Error ? (error.stack ?? error.message) : String(error) };
     } finally {
       await reader?.close();
     }
   }
 
+  async #signature(reader: Reader): Promise<boolean> {
+    const jpki = await openJpki(await reader.connect({}));
+    await jpki.verify("sign", { on: "pad" });
+    const signer = await jpki.signer("sign");
+    const document = randomBytes(32);
+    const signature = await signer.sign("sha256", createHash("sha256").update(document).digest());
+    return verify("sha256", document, new X509Certificate(signer.certificate).publicKey, signature);
+  }
+
+  /** The cable goes in and a program opens the reader as it opens any. A reader that cannot be enumerated is the kernel's to say; the program finds none. */
   async #open(): Promise<Transport> {
     this.#silent = false;
-    if (this.face === "usb") return this.bench.transport();
     const { board, clock } = this.bench;
-    await board.usb.attach();
-    await board.run(300);
-    await board.cdc.open({ dtr: true });
-    const stream = cdcStream(board.cdc);
-    const { write } = stream;
+    await board.usb.attach().catch((error: unknown) => {
+      if (!(error instanceof UsbDeviceError || error instanceof BoardDeadline)) throw error;
+    });
+    await board.run(PLUGGED_MS);
+    if (this.face === "usb") return UsbTransport.open(board.usb.device, { address: ADDRESS, clock });
+    const stream = await serialStream(VIRTUAL_PORT, { binding: serialBinding(board.usb.host, board.cdc) });
+    const write = stream.write.bind(stream);
     const hear = board.cdc.onData;
     board.cdc.onData = (bytes) => {
       if (!this.#silent) hear?.(bytes);
@@ -192,18 +241,22 @@ export class VanishingHost {
       if (!this.#silent) await write(bytes);
     };
     const entropy = (bytes: Uint8Array): void => bytes.forEach((_, index) => (bytes[index] = board.engine.random() >>> 24));
-    return LinkTransport.open(stream, { address: { uri: "virtual:", name: "virtual reader", virtual: true }, clock, entropy });
+    return LinkTransport.open(stream, { address: ADDRESS, clock, entropy });
   }
 
   #type(): string {
     this.asked[this.wrong ? "wrong" : "right"]++;
-    if (this.#which === "auth") return standardMaterial().authPin;
+    if (this.#again) return standardMaterial().authPin;
     return this.wrong ? differing(this.#secret) : this.#secret;
   }
 
   #newCard(): T1Card {
+    return new T1Card(this.#counted());
+  }
+
+  #counted(): ApduCard {
     const card = this.#card;
-    const counting: ApduCard = {
+    return {
       atr: card.atr,
       powerOn: () => card.powerOn(),
       transmit: (command) => {
@@ -214,7 +267,6 @@ export class VanishingHost {
       save: () => card.save(),
       load: (state) => card.load(state as Parameters<JpkiTestCard["load"]>[0]),
     };
-    return new T1Card(counting);
   }
 
   #count(response: Uint8Array): void {
