@@ -56,8 +56,12 @@ function person(reader, keysFor) {
   let mood = "right";
   let tone = 0;
   const near = (heard, wanted) => Math.abs(heard - wanted) < 20;
-  // Whatever becomes of the board under the fingers is said elsewhere.
-  const type = (keys) => void reader.board.type(keys).catch(() => undefined);
+  // A person looks before pressing. Whatever becomes of the board under the fingers is said elsewhere.
+  const look = () => reader.board.run(250);
+  const type = (keys) =>
+    void look()
+      .then(() => reader.board.type(keys))
+      .catch(() => undefined);
   reader.board.on((event) => {
     if (event.type === "lamp" && event.lit && mood === "wrong") type(keysFor(WRONG));
     if (event.type === "lamp" && event.lit && mood === "cancel") type(["1", "cancel"]);
@@ -81,6 +85,7 @@ export async function play({ qemu, busybox, kernel, parts, image, apdus, rounds,
   const { serveUsbredir } = await load("hwtest/dist/src/usbredir/index.js");
   const { T1Card } = await load("hwtest/dist/src/cards/index.js");
   const { referenceProduct, deviceDescriptor, configurationDescriptor, usbStrings } = await load("device-proto/dist/src/index.js");
+  const { printPlist, printUdev } = await load("device-proto/dist/gen/product.js");
   const { standardMaterial } = await load("hwtest/dist/src/authority/index.js");
   const material = standardMaterial();
   const folder = mkdtempSync(join(tmpdir(), "inkan-usb-"));
@@ -110,7 +115,8 @@ export async function play({ qemu, busybox, kernel, parts, image, apdus, rounds,
       "guest/settings": Object.entries(settings)
         .map(([name, value]) => `${name}='${value}'\n`)
         .join(""),
-      "guest/Info.plist": plist(IDS, productName),
+      "guest/Info.plist": plist(printPlist(referenceProduct)),
+      "guest/70-reader.rules": printUdev(referenceProduct),
     };
     for (const name of readdirSync(here))
       if (/^(checks|part-|probe-|reader)/.test(name)) given[`guest/${name}`] = readFileSync(join(here, name));

@@ -5,6 +5,7 @@ export const checks = {
     "full-speed": "at full speed",
     strings: "with the product's strings and the board's serial number",
     ttyACM0: "cdc_acm binds ttyACM0",
+    "udev-rule": "the product's udev rule gives both device nodes to the person and keeps ModemManager off",
     "lsusb-runs": "lsusb -v reads everything",
     lsusb: "every value lsusb -v shows is device-proto's, and it complains of none",
     "npm-usb": "npm usb: GetSlotStatus, a read that times out, cleared halts",
@@ -26,6 +27,10 @@ export const checks = {
     apdus: "and many more, with answers of every length",
     "apdu-refused": "an application the card does not have is refused by the card",
     "pin-on-pad": "FEATURE_VERIFY_PIN_DIRECT: the PIN is typed on the reader",
+    "pin-wrong": "a wrong one is 63C2: two tries are left",
+    "pin-cancel": "the cancel key is 6401",
+    "pin-timeout": "nobody at the keys is 6400",
+    "pin-again": "and after all of it the right PIN is taken",
     "apdu-64k": "65 535 bytes go to a card and come back in one APDU",
     "card-goes-and-comes": "pcscd sees the card go and come, and uses it again",
     replug: "pcscd sees each unplugging and plugging in, and uses the card each time",
@@ -50,7 +55,10 @@ export const patientChecks = { "opensc-timeout": "a signature nobody approves is
 /** What the guest's run says at its end, whatever its parts. */
 export const lastChecks = { "kernel-log": "no warning in the kernel's log" };
 
-/** Deliberately wrong images (firmware/negative.h) that this tier must catch, each with the part it plays and the check that names it. */
+/**
+ * Deliberately wrong images (firmware/negative.h) that this tier must catch, each with the part it plays and the check that names it. Each
+ * costs a boot: the first is always played, the others with `--all`.
+ */
 export const wrongImages = {
   DESCRIPTOR_LIES: { parts: ["usb"], caughtBy: "lsusb" },
   INTERRUPT_SILENT: { parts: ["usb"], caughtBy: "interrupt" },

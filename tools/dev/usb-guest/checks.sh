@@ -23,7 +23,7 @@ find_device() {
 configured() { find_device && [ "$(cat "$device/bConfigurationValue" 2>/dev/null)" = 1 ] && [ -e "$device/$(basename "$device"):1.2" ]; }
 bound() { [ -c /dev/ttyACM0 ]; }
 
-# Hotplug is udev's word: npm usb and pcscd hear of devices from it. No rules are needed.
+# Hotplug is udev's word: npm usb and pcscd hear of devices from it. None of our checks needs a rule; part usb looks at what the product's does.
 ln -s /bin/udevadm systemd-udevd
 ./systemd-udevd --daemon > udevd.out 2>&1 || no udevd "$(cat udevd.out)"
 

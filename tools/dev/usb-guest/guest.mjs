@@ -30,16 +30,16 @@ export function needs() {
   return { qemu: found["qemu-system-x86"], busybox: found["busybox-static"] };
 }
 
-/** libccid knows readers by its list only: ours goes in front of each of the three arrays. */
-export function plist(ids, name) {
+/** libccid knows readers by its list only: each line that is printed from the product goes to the end of the array it names. */
+export function plist(printed) {
   let text = readFileSync(PLIST, "utf8");
-  const [vendor, product] = ids.split(":");
-  for (const [key, value] of [
-    ["ifdVendorID", `0x${vendor}`],
-    ["ifdProductID", `0x${product}`],
-    ["ifdFriendlyName", name],
-  ])
-    text = text.replace(new RegExp(`(<key>${key}</key>\\s*<array>)`), `$1\n\t\t<string>${value}</string>`);
+  const lines = [...printed.matchAll(/^<!-- last in <key>(\w+)<\/key> --> (<string>.*<\/string>)$/gm)];
+  if (lines.length !== 3) throw new Error(`not the three lines of an Info.plist:\n${printed}`);
+  for (const [, key, line] of lines) {
+    const array = new RegExp(`(<key>${key}</key>\\s*<array>[^]*?)(\\s*</array>)`);
+    if (!array.test(text)) throw new Error(`${PLIST} has no array ${key}`);
+    text = text.replace(array, (_, before, end) => `${before}\n\t\t${line}${end}`);
+  }
   return text;
 }
 

@@ -17,8 +17,9 @@ mount -t tmpfs none /root/run
 # Scratch room is under /run: a tmpfs over /tmp would hide a tree that lies there.
 # Readers configured on this machine are none of the guest's.
 [ -d /root/etc/reader.conf.d ] && mount -t tmpfs none /root/etc/reader.conf.d
-# Nor are its rules for devices.
+# Nor are its rules for devices: the only one is the product's.
 for rules in usr/lib/udev/rules.d etc/udev/rules.d; do [ -d "/root/$rules" ] && mount -t tmpfs none "/root/$rules"; done
+[ -d /root/etc/udev/rules.d ] && cp /guest/70-reader.rules /root/etc/udev/rules.d/
 mkdir -p /root/run/pcscd /root/run/guest
 cp -r /guest/. /root/run/guest/
 [ -f /root/etc/libccid_Info.plist ] && mount --bind /root/run/guest/Info.plist /root/etc/libccid_Info.plist

@@ -3,6 +3,11 @@ is full-speed "$(cat "$device/speed")" 12
 is strings "$(cat "$device/manufacturer") / $(cat "$device/product") / $(cat "$device/serial")" "$STRINGS"
 if wait_for 10 bound; then ok ttyACM0; else no ttyACM0 "$(dmesg | tail -5)"; fi
 
+node() { stat -c %a "/dev/$1" 2>&1; }
+usb_node() { sed -n 's/^DEVNAME=//p' "$device/uevent"; }
+ruled() { [ "$(node "$(usb_node)") $(node ttyACM0)" = "660 660" ] && udevadm info -q property /dev/ttyACM0 | grep -qx ID_MM_DEVICE_IGNORE=1; }
+wait_for 10 ruled && ok udev-rule || no udev-rule "$(node "$(usb_node)") $(node ttyACM0) $(udevadm info -q property /dev/ttyACM0 2>&1)"
+
 lsusb -v -d "$IDS" > lsusb.out 2> lsusb.err && [ ! -s lsusb.err ] && ok lsusb-runs || no lsusb-runs "exit $?: $(cat lsusb.err)"
 sed 's/^/@ lsusb /' lsusb.out
 

@@ -42,21 +42,33 @@ my $unknown = apdu('00a4040c0500ff00ff00');
 $unknown =~ /^6a8[0-9a-f]$/ ? ok('apdu-refused') : no_('apdu-refused', $unknown);
 
 # PC/SC part 10: FEATURE_VERIFY_PIN_DIRECT; the PIN is typed on the reader's own keys, this program never sees a digit.
-eval {
-    my $features = $card->Control(0x42000000 + 3400, [0]) or die "no features: $Chipcard::PCSC::errno\n";
+my $verify;
+sub features { my $features = $card->Control(0x42000000 + 3400, [0]) or return "no features: $Chipcard::PCSC::errno";
     my %control;
     my @tlv = @$features;
     while (@tlv >= 6) { my ($tag, undef, @value) = splice @tlv, 0, 6; $control{$tag} = unpack 'N', pack 'C4', @value }
-    my $verify = $control{6} or die 'FEATURE_VERIFY_PIN_DIRECT is missing: ' . hex_($features) . "\n";
-    apdu('00a4040c0ad392f000260100000001') eq '9000' or die "select\n";
-    apdu('00a4020c020018') eq '9000' or die "select the PIN\n";
-    my @block = (30, 30, 0x82, 0x00, 0x00, 4, 4, 0x02, 0x01, 0x09, 0x04, 0, 0, 0, 0);
+    $verify = $control{6} or return 'FEATURE_VERIFY_PIN_DIRECT is missing: ' . hex_($features);
+    '' }
+# Status words of a VERIFY on the pad that waits $seconds for each key.
+sub on_pad { my ($seconds) = @_;
+    for my $select ('00a4040c0ad392f000260100000001', '00a4020c020018') { my $sw = apdu($select); return "SELECT $sw" if $sw ne '9000' }
+    my @block = ($seconds, $seconds, 0x82, 0x00, 0x00, 4, 4, 0x02, 0x01, 0x09, 0x04, 0, 0, 0, 0);
     # VERIFY with an Lc of 00: readers that want one and ours take it; the reader writes the length.
     my @header = (0x00, 0x20, 0x00, 0x80, 0x00);
-    my $answer = $card->Control($verify, [ @block, scalar(@header), 0, 0, 0, @header ]) or do { no_('pin-on-pad', "verify: $Chipcard::PCSC::errno"); exit };
-    hex_($answer) eq '9000' or die 'verify: ' . hex_($answer) . "\n";
-};
-$@ ? no_('pin-on-pad', $@) : ok('pin-on-pad');
+    my $answer = $card->Control($verify, [ @block, scalar(@header), 0, 0, 0, @header ]);
+    $answer ? hex_($answer) : "error $Chipcard::PCSC::errno" }
+sub typed { my ($name, $mood, $seconds, $due) = @_; hand("fingers-$mood"); select undef, undef, undef, 0.3;
+    my $sw = on_pad($seconds); $sw eq $due ? ok($name) : no_($name, "is $sw, should be $due") }
+my $missing = features();
+if ($missing) { no_('pin-on-pad', $missing) }
+else {
+    typed('pin-on-pad', 'right', 30, '9000');
+    typed('pin-wrong', 'wrong', 30, '63c2');
+    typed('pin-cancel', 'cancel', 30, '6401');
+    typed('pin-timeout', 'none', 3, '6400');
+    # The counter is as the wrong PIN left it, and the pad works on.
+    typed('pin-again', 'right', 30, '9000');
+}
 
 # The longest command there is with the longest answer: case 4E, Lc 65535, Le 65536. Another card is in the slot for it: it says all it hears.
 sub swap { my ($hand) = @_; $card->Disconnect($Chipcard::PCSC::SCARD_UNPOWER_CARD); hand('remove'); wait_for(20, sub { !present() }) or return 0; hand($hand); wait_for(20, sub { present() }) or return 0;
