@@ -162,8 +162,9 @@ static bool t0(command_t *c) {
 static bool t1(command_t *c) {
   uint8_t out[BLOCK_MAX];
   size_t out_length = 0;
+  const size_t reach = s_peer.command + c->length; /* so far its bytes may come to stand, also those that are too few for a command */
   const block_event_t event = block_take(&s_peer, c->data, c->length, out, &out_length);
-  if (s_peer.command > s_used) s_used = s_peer.command;
+  if (reach > s_used) s_used = reach < MESSAGE_MAX ? reach : MESSAGE_MAX;
   if (event == BLOCK_COMMAND) {
     size_t length = 0;
     const bool good = guarded(c, card_exchange, g_message, s_peer.command, g_message, MESSAGE_MAX, &length);
@@ -191,7 +192,7 @@ static bool on_secure(command_t *c) {
   uint8_t sw[2];
   size_t length = 0, bad_offset = 0;
   card_result_t card = CARD_OK;
-  const pinpad_block_t expected = {.t1 = g_card.protocol == 1, .ns = s_peer.nr, .chain_open = block_holds(&s_peer)};
+  const pinpad_block_t expected = {.t1 = g_card.protocol == 1, .ns = s_peer.nr, .chain_open = s_peer.chain || block_holds(&s_peer)}; /* also one that is lost */
   switch (pinpad_run_block(&expected, c->data, c->length, sw, &length, &bad_offset, &card)) {
   case PIN_DONE: break;
   case PIN_CANCELLED: return failed(c, CCID_ERROR_PIN_CANCELLED);
