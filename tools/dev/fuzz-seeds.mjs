@@ -120,6 +120,59 @@ const doors = {
       [0, ...luck, 0x13, 3, 7, 1, 0x13, 7, 0],
     ];
   },
+  pcscd: () => {
+    const block = (how, ...rest) => [0x0d, how, ...rest];
+    return [
+      // a command in one block, in a chain, in a chain that is aborted, left open, given up for another face
+      [0x0d, ...block(0x06, 7, 0, 0xa4, 4, 0, 2), 4],
+      [0x3d, ...block(0x16, 7, 0, 0xa4, 4, 0, 2), 0, ...block(0x06, 9, 1, 2, 3, 4, 5), 4],
+      [0x0d, ...block(0x16, 39, 1, 2, 3, 4, 5), 0, ...block(0x01, 2), 0, ...block(0x06, 2, 1, 2), 0],
+      [0x0d, ...block(0x16, 39, 1, 2, 3, 4, 5), 0, 0x5a, 0xf5, ...block(0x06, 9, 1, 2, 3, 4, 5), 0, 0x29, 0],
+      [0x0d, ...block(0x06, 9, 0, 0xb0, 0, 0, 0), 0x84, ...block(0x05), 0, ...block(0x05), 0, ...block(0x00, 0x10), 0],
+      ...[0, 1, 2, 3].map((why) => [0x0d, ...block(0x06, 7, 0, 0xa4, 4, 0, 2), 0x40 | (why << 4)]),
+      ...[7, 14, 21, 28, 35].map((luck) => [0x0d, 0x09, luck]),
+      // a longer command that another one overtakes; what is too short for a command; a host that goes while its command runs
+      [0x03, 0x7c, 0xf7],
+      [0x5d, 0x2f, 0x8f, 0x26, 3, 0x60],
+      [0x8d, 0x8d, 0x0b, 0xda, 0x0b, 9, 9, 0x85, 0x29, 9, 0xda, 0x29, 0x85, 9, 0x82],
+      [0x0d, ...block(0x06, 7, 0, 0xa4, 4, 0, 2), 3, 0xe1, 0xe0, 0],
+      ...Array.from({ length: 16 }, (_, i) => [0x05, (i << 4) | 7, 4]),
+      ...[0x08, 0x18, 0x28, 0x48, 0x88, 0xc8].map((how) => [0x05, how, 0, 0xb0, 0, 0, 5, 0]),
+      ...Array.from({ length: 19 }, (_, type) => [0x0d, 0x46, 0, 1, 2, 3, 4, 5, 6, 7, 8, type, 0]),
+    ];
+  },
+  ppdu: () => [
+    ...["ffc2010000", "ffc2010a00", "ffc2011200", "ffc2010100", "ffc20106", "ffca000000", "ffc2010603000000"].map((apdu) => [
+      0,
+      ...hex(apdu),
+    ]),
+    ...[1, 3, 5, 7, 0x41, 0x43].map((how) => [how, ...hex("1e0f82000004040201090400000000"), 5, 0, 0, 0, ...hex("0020008000000000")]),
+    ...[0, 1, 2, 3, 255].map((messages) => [
+      0x93,
+      ...hex("1e0f820000000004040302"),
+      messages,
+      ...hex("090400010200000009000000002401800000000000"),
+    ]),
+  ],
+  tpdu: () => [
+    [0, 2, 3, 0x10, 0, 0xb0, 0, 0, 0, 4, 3, 0x52, 0, 0xd6, 0, 0, 1, 6],
+    [2, 0x21, 0, 2, 3, 0x70, 9, 0, 0xd6, 0, 0, 9, 2, 2, 1, 6],
+    [0x24, 0x12, 5, 6, 2],
+    ...Array.from({ length: 8 }, (_, atr) => [atr | 0x20, 0x31, 0x96, 0, 0x12, 1, 2, 1]),
+  ],
+  service: () => [
+    ...Array.from({ length: 16 }, (_, i) => [(i << 4) | 1, 7, 0, 0, 0, 0, 0, 0, 0, 0]),
+    [0xfc, ...Array(32).fill(6), 5, 5, 3, 0x13],
+    [0x0c, 9, 3, 6, 0, 9, 1, 3, 0x13],
+  ],
+  blackbox: () => [
+    [0, 0x84, 6, 0xf5, 0xf3, 0x56, 0x80],
+    [1, 0xff, 0xf0, 200, ...Array.from({ length: 200 }, (_, i) => (i % 37 === 0 ? 0xf1 : i)), 0xf3],
+    [2, 12, ...Array.from({ length: 120 }, (_, i) => i * 7)],
+    [0, 0x18, 9, 0xf5, 0x18, 40, 0xff, 0xf5],
+    [0, ...Array(50).fill([0x04, 7, 0xf5]).flat(), 0x86],
+    [16, 0x1a, 4, 6, 0x0a, 0x1b, 0xfc, 1, 0xfe, 9, 0xf5, 0xff],
+  ],
   draw: () => [
     [0, 0, 0, 16, 4, 1, 2, 3],
     [5, 1, 2, 3, 4],

@@ -329,7 +329,11 @@ static void door(void) {
       break;
     case 4: /* the bus */
       if ((what & 0x30u) == 0) host_bus_reset();
-      if ((what & 0x30u) == 0x10u) g_host.suspended = !g_host.suspended, g_host.epoch++;
+      if ((what & 0x30u) == 0x10u) {
+        g_host.suspended = !g_host.suspended;
+        g_host.epoch++;
+        g_host.from_device[HAL_FACE_CCID].out = g_host.from_device[HAL_FACE_CCID].in; /* a host that sleeps takes its transfers back */
+      }
       if ((what & 0x30u) == 0x20u) g_host.unread[0] = what >> 6;
       s_doubt = true;
       break;

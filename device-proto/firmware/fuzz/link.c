@@ -117,8 +117,8 @@ static void heard_frame(const uint8_t *plain, size_t length) {
   const uint8_t *payload = plain + 4;
   const size_t n = length - 4;
   if (channel == 0) {
-    PROMISE(plain[1] == 0 && (session == LINK_HELLO_ACK ? n == 17 : session == LINK_REFUSE ? n == 3 : session == LINK_NOTICE ? n == 2 : n == 0));
-    PROMISE(session == LINK_HELLO_ACK || session == LINK_ACK || session == LINK_REFUSE || session == LINK_PONG || session == LINK_NOTICE);
+    PROMISE(plain[1] == 0 && (session == LINK_HELLO_ACK ? n == 17 : session == LINK_REFUSE ? n == 3 : session == LINK_NOTICE ? n == 2 : session == LINK_RATE_ACK ? n == 4 : n == 0));
+    PROMISE(session == LINK_HELLO_ACK || session == LINK_ACK || session == LINK_REFUSE || session == LINK_PONG || session == LINK_NOTICE || session == LINK_RATE_ACK);
     if (session == LINK_HELLO_ACK) {
       PROMISE(payload[9] == plain[3] && payload[9] != 0);
       if (!s_open || payload[9] != s_tag) s_seq = s_expected = 0, s_back_length = 0, s_answering = false, s_sent_length = 0;
@@ -216,6 +216,7 @@ static void door(void) {
   static const uint8_t k_hello[10] = {1, 1, 1, 2, 3, 4, 5, 6, 7, 8};
   s_now += 60000000;
   link_reset();
+  link_line(true); /* UART0: the only one with a rate */
   s_claimed = s_other_face = s_running = s_notice = s_open = s_heard_any = s_answering = false;
   s_seq = s_expected = s_tag = 0;
   s_wire_length = s_sent_length = s_back_length = s_answer_length = 0;
@@ -288,7 +289,20 @@ static void door(void) {
       break;
     }
     case 13: s_notice = true; break;
-    case 14: say(LINK_BYE, 0, s_expected, s_tag, NULL, 0); break;
+    case 14:
+      if ((what & 0x10u) != 0) { /* another rate; the port follows, or hears damage */
+        const uint32_t bauds[4] = {921600, 3000000, 1200, 4000000};
+        const uint32_t baud = bauds[what >> 6];
+        const uint8_t rate[4] = {(uint8_t)baud, (uint8_t)(baud >> 8), (uint8_t)(baud >> 16), (uint8_t)(baud >> 24)};
+        link_line((what & 0x20u) == 0);
+        if (s_open) say(LINK_RATE, 0, s_expected, s_tag, rate, sizeof rate);
+        listen(400);
+        PROMISE(link_rate() >= LINK_LIMIT_LEAST_BAUD && link_rate() <= LINK_LIMIT_MOST_BAUD);
+        if ((what & 0x20u) == 0) link_rate_is_set();
+        else link_lost(take());
+        break;
+      }
+      say(LINK_BYE, 0, s_expected, s_tag, NULL, 0); break;
     default:
       if (what == 0xff) {
         link_reset();

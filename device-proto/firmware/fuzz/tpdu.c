@@ -149,7 +149,7 @@ static void one_tpdu(unsigned how) {
     PROMISE(s_headers == 1 && ((answer[n - 2] & 0xf0u) == 0x60u || (answer[n - 2] & 0xf0u) == 0x90u) && answer[n - 2] != 0x60);
     if (length != 5) PROMISE(n == 2);
     else PROMISE(n <= 2u + (command[4] ? command[4] : 256u));
-  } else if (result != CARD_PROTOCOL && result != CARD_TOO_LONG) {
+  } else if (powered && result != CARD_PROTOCOL && result != CARD_TOO_LONG) {
     PROMISE(g_card.voltage_class == 0); /* nobody knows what such a card still believes */
   }
   free(command);

@@ -236,6 +236,8 @@ void guard_after(const uint8_t *command, size_t length, const uint8_t *answer, s
     }
   }
   if (a.ins == INS_MANAGE_CHANNEL && done) unknown_application(); /* one can be reset to what it was at first */
+  /* With the policies off one passes, and may have held a SELECT. A card known as something else keeps its name: it is asked for none of ours. */
+  if (is_envelope(&a) && s_card.application != FOREIGN) unknown_application();
   if (!keeps_file(&a)) s_card.ef = EF_UNKNOWN;
   if (a.ins == INS_VERIFY && a.p1 == 0x00) tried(&a, sw);
   if (a.ins == INS_PSO && done) used_up(); /* signed */

@@ -20,7 +20,7 @@ size_t atr_expected(const uint8_t *atr, size_t have) {
   bool check = false;
   for (;;) {
     at += (announced & 1u) + ((announced >> 1) & 1u) + ((announced >> 2) & 1u);
-    if (at >= ATR_MAX) return ATR_MAX + 1;
+    if (at > ATR_MAX) return ATR_MAX + 1;
     if ((announced & HAS_TD) == 0) break;
     if (at >= have) return at + 1;
     if ((atr[at] & 0x0fu) != 0) check = true; /* TCK is absent only when T=0 alone is offered (8.2.5) */

@@ -99,6 +99,17 @@ static void naming(void) {
   guard_reset();
   CHECK(guard_selected_secret() == SECRET_UNKNOWN);
 
+  STORY("an ENVELOPE, which passes with the policies off, may have left JPKI");
+  guard_policies(false, false);
+  static const uint8_t k_wrapped[] = {0x00, 0xc2, 0x00, 0x00, 0x06, 0x00, 0xa4, 0x04, 0x0c, 0x01, 0xa0};
+  passes(k_select_jpki, sizeof k_select_jpki, 0x9000);
+  select_file(0x1b);
+  CHECK(guard_selected_secret() == SECRET_JPKI_SIGN);
+  passes(k_wrapped, sizeof k_wrapped, 0x9000);
+  select_file(0x1b);
+  CHECK(guard_selected_secret() == SECRET_UNKNOWN);
+  jpki();
+
   STORY("tries are what 63Cx said of this very secret");
   jpki();
   static const uint8_t empty[] = {0x00, 0x20, 0x00, 0x80};

@@ -163,6 +163,14 @@ static void atr_table(void) {
     }
   }
   for (size_t length = 0; length < sizeof k_my_number; length++) CHECK(!atr_parse(k_my_number, length, &atr));
+  /* The longest there may be, all of it interface bytes; and one more. */
+  uint8_t longest[ATR_MAX + 1];
+  memset(longest, 0x80, sizeof longest);
+  longest[0] = 0x3b;
+  longest[ATR_MAX - 1] = 0x00;
+  CHECK(atr_expected(longest, ATR_MAX) == ATR_MAX && atr_parse(longest, ATR_MAX, &atr) && atr.protocols == 1);
+  longest[ATR_MAX - 1] = 0x80;
+  CHECK(atr_expected(longest, ATR_MAX) == ATR_MAX + 1 && !atr_parse(longest, ATR_MAX, &atr));
   /* Anything at all, up to 64 bytes: bounded, and what is accepted fits. */
   for (unsigned i = 0; i < 200000; i++) {
     const size_t length = dice(65);

@@ -1,11 +1,11 @@
 /* pcscd's serial framing: the frames, who drops what, and the card's end of T=1 towards a host.
- * sources: pcscd/frame.c pcscd/pcscd.c pcscd/block.c */
+ * sources: pcscd/frame.c pcscd/block.c */
 #include "ccid/ccid.h"
 #include "hal/hal.h"
 #include "pcscd/block.h"
 #include "pcscd/frame.h"
 #include "pcscd/level.h"
-#include "pcscd/pcscd.h"
+#include "pcscd/pcscd.c" /* its buffers: what stays in them */
 #include "test/fakes/check.h"
 
 /* ---- the world ------------------------------------------------------------------------------------------------- */
@@ -45,14 +45,14 @@ size_t level_run(const uint8_t *message, size_t length, uint8_t *answer) {
 
 /* ---- the host -------------------------------------------------------------------------------------------------- */
 
-static uint8_t s_heard[2000];
+static uint8_t s_told[2000];
 static size_t s_heard_length;
 static void listen(void) {
   size_t n;
   do {
-    n = pcscd_transmit(s_heard + s_heard_length, 64);
+    n = pcscd_transmit(s_told + s_heard_length, 64);
     s_heard_length += n;
-  } while (n != 0 && s_heard_length < sizeof s_heard - 64);
+  } while (n != 0 && s_heard_length < sizeof s_told - 64);
 }
 static bool hear(const uint8_t *bytes, size_t length) {
   bool frame = false;
@@ -82,8 +82,8 @@ static void check_answered(uint8_t type, uint8_t sequence) {
   (void)pcscd_frame_encode(answer, said, 10);
   listen();
   CHECK(s_heard_length == 26);
-  CHECK_BYTES(s_heard, echo, 13);
-  CHECK_BYTES(s_heard + 13, answer, 13);
+  CHECK_BYTES(s_told, echo, 13);
+  CHECK_BYTES(s_told + 13, answer, 13);
   s_heard_length = 0;
 }
 static void begin(const char *story) {
@@ -130,7 +130,7 @@ static void frames(void) {
     CHECK(!hear(frame, n));
     listen();
     CHECK(s_heard_length == (type == 0x6b ? 3u : 0u));
-    if (type == 0x6b) CHECK(s_heard[0] == 0x03 && s_heard[1] == 0x15 && s_heard[2] == 0x16);
+    if (type == 0x6b) CHECK(s_told[0] == 0x03 && s_told[1] == 0x15 && s_told[2] == 0x16);
     s_heard_length = 0;
   }
 
@@ -220,7 +220,7 @@ static void commands(void) {
   s_during = in_half;
   CHECK(pcscd_run());
   listen();
-  CHECK(s_heard_length == 13 + 1 + 13 && s_heard[13] == 0x80 && s_heard[0] == 3 && s_heard[14] == 3);
+  CHECK(s_heard_length == 13 + 1 + 13 && s_told[13] == 0x80 && s_told[0] == 3 && s_told[14] == 3);
   s_heard_length = 0;
 
   begin("nothing is said twice while the host does not read");
@@ -236,6 +236,11 @@ static void commands(void) {
   CHECK(s_heard_length == 0);
   CHECK(pcscd_run());
   check_answered(0x65, 2);
+
+  begin("a command that another one overtakes before it began leaves nothing, however much longer it was");
+  CHECK(say(0x6f, 1, 60) && say(0x65, 2, 0) && pcscd_run());
+  check_answered(0x65, 2);
+  for (size_t i = 0; i < sizeof s_next; i++) CHECK(s_next[i] == 0);
 
   begin("half an answer: its rest is dropped with the next command");
   CHECK(say(0x6f, 1, 2) && pcscd_run());
@@ -299,8 +304,8 @@ static void commands(void) {
 
 static uint8_t s_buffer[600];
 static block_peer_t s_peer;
-static uint8_t s_block[BLOCK_MAX], s_out[BLOCK_MAX];
-static size_t s_out_length;
+static uint8_t s_block[BLOCK_MAX], s_reply[BLOCK_MAX];
+static size_t s_reply_length;
 
 static size_t block(uint8_t nad, uint8_t pcb, const uint8_t *inf, size_t length) {
   s_block[0] = nad;
@@ -313,14 +318,14 @@ static size_t block(uint8_t nad, uint8_t pcb, const uint8_t *inf, size_t length)
 }
 static block_event_t give(uint8_t pcb, const void *inf, size_t length) {
   const size_t n = block(0, pcb, inf, length);
-  return block_take(&s_peer, s_block, n, s_out, &s_out_length);
+  return block_take(&s_peer, s_block, n, s_reply, &s_reply_length);
 }
 /* The reader's block is this one. */
 static bool said(uint8_t pcb, const void *inf, size_t length) {
   uint8_t expected[BLOCK_MAX];
   const size_t n = block(0, pcb, inf, length);
   memcpy(expected, s_block, n);
-  return s_out_length == n && memcmp(s_out, expected, n) == 0;
+  return s_reply_length == n && memcmp(s_reply, expected, n) == 0;
 }
 static void fresh(const char *story) {
   STORY(story);
@@ -336,21 +341,21 @@ static void blocks(void) {
   CHECK(give(0xc1, "\xfe", 1) == BLOCK_ANSWERED && said(0xe1, "\xfe", 1));
   CHECK(give(0x00, k_apdu, 7) == BLOCK_COMMAND && s_peer.command == 7);
   CHECK_BYTES(s_buffer, k_apdu, 7);
-  block_answer(&s_peer, answer, 2, s_out, &s_out_length);
+  block_answer(&s_peer, answer, 2, s_reply, &s_reply_length);
   CHECK(said(0x00, answer, 2) && !block_holds(&s_peer));
   CHECK(give(0x40, k_apdu, 7) == BLOCK_COMMAND);
-  block_answer(&s_peer, answer, 254, s_out, &s_out_length);
+  block_answer(&s_peer, answer, 254, s_reply, &s_reply_length);
   CHECK(said(0x40, answer, 254));
 
   fresh("the fact sheet's IFS block");
   static const uint8_t k_ifs[] = {0x00, 0xc1, 0x01, 0xfe, 0x3e};
   static const uint8_t k_ifs_answer[] = {0x00, 0xe1, 0x01, 0xfe, 0x1e};
-  CHECK(block_take(&s_peer, k_ifs, sizeof k_ifs, s_out, &s_out_length) == BLOCK_ANSWERED && s_out_length == 5);
-  CHECK_BYTES(s_out, k_ifs_answer, 5);
+  CHECK(block_take(&s_peer, k_ifs, sizeof k_ifs, s_reply, &s_reply_length) == BLOCK_ANSWERED && s_reply_length == 5);
+  CHECK_BYTES(s_reply, k_ifs_answer, 5);
 
   fresh("an answer in parts, a part asked for again, the wrong thing asked for");
   CHECK(give(0x00, k_apdu, 7) == BLOCK_COMMAND);
-  block_answer(&s_peer, answer, 70, s_out, &s_out_length);
+  block_answer(&s_peer, answer, 70, s_reply, &s_reply_length);
   CHECK(said(0x20, answer, 32) && block_holds(&s_peer));
   CHECK(give(0x81, NULL, 0) == BLOCK_ANSWERED && said(0x20, answer, 32)); /* R(0), error: again */
   CHECK(give(0x90, NULL, 0) == BLOCK_ANSWERED && said(0x60, answer + 32, 32));
@@ -370,21 +375,21 @@ static void blocks(void) {
 
   fresh("the last block of a command sent twice: not carried out twice");
   CHECK(give(0x00, k_apdu, 7) == BLOCK_COMMAND);
-  block_answer(&s_peer, answer, 2, s_out, &s_out_length);
+  block_answer(&s_peer, answer, 2, s_reply, &s_reply_length);
   CHECK(give(0x00, k_apdu, 7) == BLOCK_ANSWERED && said(0x92, NULL, 0));
   CHECK(give(0x82, NULL, 0) == BLOCK_ANSWERED && said(0x00, answer, 2));
 
   fresh("check, length, NAD, kinds that do not exist");
   size_t n = block(0, 0x00, k_apdu, 7);
   s_block[n - 1] ^= 1;
-  CHECK(block_take(&s_peer, s_block, n, s_out, &s_out_length) == BLOCK_ANSWERED && said(0x81, NULL, 0));
+  CHECK(block_take(&s_peer, s_block, n, s_reply, &s_reply_length) == BLOCK_ANSWERED && said(0x81, NULL, 0));
   n = block(0, 0x00, k_apdu, 7);
-  CHECK(block_take(&s_peer, s_block, n - 1, s_out, &s_out_length) == BLOCK_ANSWERED && said(0x81, NULL, 0));
+  CHECK(block_take(&s_peer, s_block, n - 1, s_reply, &s_reply_length) == BLOCK_ANSWERED && said(0x81, NULL, 0));
   n = block(0x12, 0x00, k_apdu, 7);
-  CHECK(block_take(&s_peer, s_block, n, s_out, &s_out_length) == BLOCK_ANSWERED && said(0x82, NULL, 0));
+  CHECK(block_take(&s_peer, s_block, n, s_reply, &s_reply_length) == BLOCK_ANSWERED && said(0x82, NULL, 0));
   for (size_t i = 0; i < 4; i++) {
     n = block(0, 0, NULL, 0);
-    CHECK(block_take(&s_peer, s_block, i, s_out, &s_out_length) == BLOCK_ANSWERED && said(0x81, NULL, 0));
+    CHECK(block_take(&s_peer, s_block, i, s_reply, &s_reply_length) == BLOCK_ANSWERED && said(0x81, NULL, 0));
   }
   CHECK(give(0x01, k_apdu, 7) == BLOCK_ANSWERED && said(0x82, NULL, 0));
   CHECK(give(0x40, k_apdu, 7) == BLOCK_ANSWERED && said(0x82, NULL, 0));
@@ -398,7 +403,7 @@ static void blocks(void) {
   CHECK(give(0x20, k_apdu, 4) == BLOCK_ANSWERED && block_holds(&s_peer));
   CHECK(give(0xc2, NULL, 0) == BLOCK_ANSWERED && said(0xe2, NULL, 0) && !block_holds(&s_peer));
   CHECK(give(0x40, k_apdu, 7) == BLOCK_COMMAND && s_peer.command == 7);
-  block_answer(&s_peer, answer, 70, s_out, &s_out_length);
+  block_answer(&s_peer, answer, 70, s_reply, &s_reply_length);
   CHECK(give(0xc0, NULL, 0) == BLOCK_ANSWERED && said(0xe0, NULL, 0) && !block_holds(&s_peer));
   CHECK(give(0x00, k_apdu, 7) == BLOCK_COMMAND);
 
@@ -416,7 +421,7 @@ static void blocks(void) {
   CHECK(!block_holds(&s_peer));
   CHECK(give(0x40, k_apdu, 7) == BLOCK_ANSWERED && said(0x00, "\x6f\x00", 2));
   CHECK(give(0x00, k_apdu, 7) == BLOCK_COMMAND);
-  block_answer(&s_peer, answer, 40, s_out, &s_out_length);
+  block_answer(&s_peer, answer, 40, s_reply, &s_reply_length);
   block_spoil(&s_peer);
   CHECK(give(0x80, NULL, 0) == BLOCK_ANSWERED && said(0x00, "\x6f\x00", 2));
 
@@ -432,9 +437,9 @@ static void blocks(void) {
   }
   with[4] = (uint8_t)(crc >> 8);
   with[5] = (uint8_t)crc;
-  CHECK(block_take(&s_peer, with, 6, s_out, &s_out_length) == BLOCK_ANSWERED && s_out_length == 6 && s_out[1] == 0xe1);
+  CHECK(block_take(&s_peer, with, 6, s_reply, &s_reply_length) == BLOCK_ANSWERED && s_reply_length == 6 && s_reply[1] == 0xe1);
   with[5] ^= 1;
-  CHECK(block_take(&s_peer, with, 6, s_out, &s_out_length) == BLOCK_ANSWERED && s_out_length == 5 && s_out[1] == 0x81);
+  CHECK(block_take(&s_peer, with, 6, s_reply, &s_reply_length) == BLOCK_ANSWERED && s_reply_length == 5 && s_reply[1] == 0x81);
 }
 
 int main(void) {
