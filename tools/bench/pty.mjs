@@ -77,6 +77,7 @@ async function withBoth(use) {
     spawnSync("mkdir", [conf]);
     writeFileSync(join(conf, "bench"), `FRIENDLYNAME "Bench"\nDEVICENAME ${theirs.path}:GemPCTwin\nLIBPATH ${DRIVER}\nCHANNELID 1\n`);
     const daemon = sandbox.spawn("/usr/sbin/pcscd", ["--foreground", "--config", conf], { stdio: "ignore" });
+    process.once("exit", () => daemon.kill("SIGKILL")); // it would outlive a run whose time is over
     const ended = new Promise((resolve) => daemon.once("close", resolve));
     open.push({ close: () => (daemon.kill("SIGTERM"), ended) });
     const peer = async (count) => {
