@@ -344,6 +344,13 @@ describe("a bus reset", () => {
       },
     ],
     [
+      "a block on its way to the card",
+      async () => {
+        await bench.usb.say(bench.message(PC_to_RDR.XfrBlock, Uint8Array.of(0, 0xd6, 0, 0, 240, ...new Uint8Array(240))));
+        await board().run(4);
+      },
+    ],
+    [
       "an answer that nobody has read",
       async () => {
         await bench.control([2, 3, 0, 0, 0x81, 0, 0, 0]);

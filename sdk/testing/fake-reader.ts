@@ -252,7 +252,8 @@ export class FakeReader implements Transport {
   /** While a command runs here or at another face: status is told, another's abort finds nothing, all else waits its turn. */
   #busy(raw: RawCommand): void {
     if (raw.slot !== 0) return this.#tell(raw, { failed: 5 });
-    if (raw.name === "GetSlotStatus") return this.#tell(raw, {});
+    // 1 = dwLength: it carries no data
+    if (raw.name === "GetSlotStatus") return this.#tell(raw, raw.says === 0 && raw.data.length === 0 ? {} : { failed: 1 });
     this.#tell(raw, { failed: slotError.CMD_SLOT_BUSY });
   }
 

@@ -9,7 +9,7 @@ import { Nvic } from "./nvic.js";
 import { type Driven, type Pace, Pump } from "./pace.js";
 import { EventQueue, type EventRecord } from "./queue.js";
 import { Resets, Supervisor } from "./resets.js";
-import { enterBoot2, ROM_NS } from "./rom.js";
+import { enterBoot2, ROM_NS, ROM_TRY_NS } from "./rom.js";
 import { rules } from "./rules.js";
 import { Sio } from "./sio.js";
 import { Ssi } from "./ssi.js";
@@ -348,6 +348,8 @@ export class Engine implements ModelHost, Driven, Model {
     this.halt();
   }
   onEvent(): void {
+    // A flash that still erases or programs answers nothing: the ROM tries again, 128 times (2.7.2.3.1), longer than any operation takes.
+    if (this.flash.busy) return this.schedule(this, EVENT_ROM_DONE, this.nowNs + ROM_TRY_NS);
     this.#ssi.setByRom();
     this.resets.releaseForRom();
     this.#gridNs = this.nowNs = Math.ceil(this.nowNs);

@@ -10,6 +10,8 @@ const BOOT2_AT = 0x20041f00;
  * emulator, at 6.5 MHz.
  */
 export const ROM_NS = 5_960_000;
+/** Between two attempts of the ROM to load boot2, ns (2.7.2.3.1: about 4 ms). */
+export const ROM_TRY_NS = 4_000_000;
 
 /** CRC-32 as the ROM computes it: polynomial 04c11db7, initial ffffffff, not reflected, no final xor. */
 export function romCrc32(bytes: Uint8Array): number {
