@@ -1,7 +1,8 @@
 import { referenceProduct } from "@inkan/device-proto";
 import { releasedFirmware } from "@inkan/device-proto/firmware";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { VirtualBoard } from "./board.js";
+import { Display } from "./display.js";
 
 test("the released image boots from reset, draws, and enumerates as the product it is", async () => {
   const board = await VirtualBoard.boot({ ...(await releasedFirmware()), pace: "free" });
@@ -20,6 +21,12 @@ test("the released image boots from reset, draws, and enumerates as the product 
       lit.slice(row, row + 16).some((count) => count > 0),
       `text row ${row / 16}`,
     ).toBe(true);
+
+  // Nothing changes any more: the display's bus rests.
+  const write = vi.spyOn(Display.prototype, "write");
+  await board.run(500);
+  expect(write).not.toHaveBeenCalled();
+  write.mockRestore();
   expect(board.state).toBe("running");
   board.close();
 });

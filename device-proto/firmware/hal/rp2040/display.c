@@ -76,7 +76,10 @@ static bool begin_next(void) {
     s_length = sizeof k_init;
     return true;
   }
-  if (s_dirty == 0) return false;
+  if (s_dirty == 0) {
+    s_length = 0; /* or the next poll would send the last page again, and again */
+    return false;
+  }
   s_page = 0;
   while ((s_dirty & BIT(s_page)) == 0) s_page++;
   s_dirty &= (uint8_t)~BIT(s_page);
