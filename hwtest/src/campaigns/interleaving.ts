@@ -1,3 +1,4 @@
+import { PC_to_RDR } from "@inkan/device-proto";
 import { type Card, isInkanError, Reader } from "@inkan/sdk";
 import { FakeClock, FakeReader, type FakeReaderCard } from "@inkan/sdk/testing";
 import { seeded } from "./secret-pair.js";
@@ -55,6 +56,9 @@ export class Interleaving {
   readonly #calls: { readonly tag: number; readonly held: Held }[] = [];
   #serials = 0;
   #tags = 0;
+  /** Calls to the pad, and PC_to_RDR_Secure messages the readers got: a secret is asked for once per call, or not at all. */
+  #padCalls = 0;
+  #padAsked = 0;
   /** So many commands stay without an answer. */
   #deaf = 0;
   /** The reader has been deaf or has said nonsense: `protocol` is what to call that. */
@@ -81,6 +85,7 @@ export class Interleaving {
     }
     if (clock.pending > 0) this.#problems.push(`${clock.pending} timers are left`);
     this.#judgeCard();
+    if (this.#padAsked > this.#padCalls) this.#problems.push("the pad was asked twice by one call");
     return this.#problems;
   }
 
@@ -117,7 +122,11 @@ export class Interleaving {
     const look = (what: string): void => {
       if (closed || this.#clock.now() > goneAt) this.#problems.push(`${what} on a transport that is closed`);
     };
-    fake.send = (message) => (look("send"), send(message));
+    fake.send = (message) => {
+      look("send");
+      if (message[0] === PC_to_RDR.Secure) this.#padAsked++;
+      return send(message);
+    };
     fake.abort = (slot, sequence) => (look("abort"), abort(slot, sequence));
     fake.close = () => ((closed = true), close());
   }
@@ -254,6 +263,7 @@ export class Interleaving {
   async #pad(held: Held): Promise<void> {
     const template = { header: [0x00, 0x20, 0x00, 0x80], minLength: 4, maxLength: 4 } as const;
     const options = this.#options(270_000);
+    this.#padCalls++;
     const response = await this.#call("pad", { ...options, queued: true }, () => held.card.verifyOnPad(template, options));
     if (response && (response.data[0] !== held.serial || response.data[1] !== held.power))
       this.#problems.push("a secret went to another card than the one that was held");

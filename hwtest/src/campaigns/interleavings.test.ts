@@ -46,6 +46,17 @@ const mistakes: readonly (readonly [string, () => void, RegExp])[] = [
     /a card twice/,
   ],
   [
+    "a PIN entry is repeated",
+    () => {
+      const { verifyOnPad } = Card.prototype;
+      vi.spyOn(Card.prototype, "verifyOnPad").mockImplementation(async function (this: Card, ...all) {
+        await verifyOnPad.apply(this, all);
+        return verifyOnPad.apply(this, all);
+      });
+    },
+    /asked twice/,
+  ],
+  [
     "an answer goes to whoever asked before",
     () => {
       const { transmit } = Card.prototype;
