@@ -20,8 +20,9 @@ export interface Campaign {
   /** One sentence for the list of `inkan hwtest campaign`. */
   readonly about: string;
   /**
-   * Runs the cases in order. Calls `failed` for each case that went wrong, with a sentence that holds no secret; `ran` (optional) after
-   * each case or batch, with how many ran since the last call. Throws only when the cases cannot be run at all (a program is missing: InkanError exit 8).
+   * Runs the cases in order. Calls `failed` for each case that went wrong, with a sentence that holds no secret; `ran` (a caller may give none) after
+   * each case or batch, with how many ran since the last call: the runner takes
+   * a range whose cases were not all told for an error. Throws only when the cases cannot be run at all (a program is missing: InkanError exit 8).
    */
   run(range: CampaignRange, failed: (number: number, why: string) => void, ran?: (cases: number) => void): Promise<void>;
 }

@@ -106,6 +106,9 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
       { name, range, ...(options.registry === undefined ? {} : { registry: options.registry }) },
       { failed, ran: (more) => ((counted += more), progress(more)) },
     );
+    // Cases that were not run must not count as passed.
+    if (!ending.died && counted !== end - first)
+      throw new InkanError("unexpected", { detail: `${name}: ${counted} of the cases ${first} … ${end - 1} ran` });
     return { ...ending, counted };
   };
   /** Counts are told in batches: which case took the process down is known only when each of the rest runs alone. */
