@@ -18,11 +18,20 @@ uint8_t hal_boot_reason(hal_fault_t *fault) {
 }
 uint32_t hal_stack_used(void) { return 77; }
 void app_card_pulled(void) {}
+/* A person decides, elsewhere: what comes here is asked for once, as it was said. */
+static unsigned s_asks;
+static uint8_t s_policy, s_verdict;
+uint8_t policy_ask(uint8_t policy) {
+  s_asks++;
+  s_policy = policy;
+  return s_verdict;
+}
 
 /* The data of a request that has a meaning, in bytes; -1 = there is no such message. docs/reference/link.md. */
 static int data_of(uint8_t id) {
   switch (id) {
-  case 0x01: case 0x02: case 0x06: return 0;
+  case 0x01: case 0x02: case 0x03: case 0x06: return 0;
+  case 0x04: return 1;
   case 0x05: return 3;
   default: return -1;
   }
@@ -43,7 +52,7 @@ static size_t ask(const uint8_t *bytes, size_t length, bool whole, uint8_t *answ
   uint8_t *request = exactly(length);
   if (length > 0) memcpy(request, bytes, length);
   service_reply_t reply;
-  const unsigned blinks = s_blinks;
+  const unsigned blinks = s_blinks, asks = s_asks;
   const bool answered = service_run(request, length, whole, &reply);
   PROMISE(answered == (length >= 4));
   free(request); /* the answer is made anew for each transmission, from the reply alone */
@@ -57,13 +66,17 @@ static size_t ask(const uint8_t *bytes, size_t length, bool whole, uint8_t *answ
   if (due < 0) PROMISE(status == SERVICE_STATUS_UNKNOWN);
   else if (!whole || length != 4u + (unsigned)due || (bytes[2] | bytes[3] << 8) != due) PROMISE(status == SERVICE_STATUS_BAD_LENGTH);
   else if (bytes[0] == 0x05 && bytes[4] > 1) PROMISE(status == SERVICE_STATUS_REFUSED);
+  else if (bytes[0] == 0x04) PROMISE(status == s_verdict && s_asks == asks + 1 && s_policy == bytes[4]);
   else PROMISE(status == SERVICE_STATUS_OK);
+  PROMISE(s_asks == asks || bytes[0] == 0x04); /* nothing else, and nothing malformed, touches a policy */
+  if (bytes[0] == 0x04 && (status == SERVICE_STATUS_BAD_LENGTH || status == SERVICE_STATUS_UNKNOWN)) PROMISE(s_asks == asks);
   if (status != SERVICE_STATUS_OK) PROMISE(n == 5); /* a refusal says nothing more */
   PROMISE(s_blinks == blinks + (status == SERVICE_STATUS_OK && bytes[0] == 0x02)); /* carried out once, however often it is answered */
   if (status == SERVICE_STATUS_OK && bytes[0] == 0x01) {
     const size_t product = answer[5], version = answer[6 + product];
     PROMISE(product == sizeof PRODUCT_NAME - 1 && n == 5 + 1 + product + 1 + version + 8 + 8 + 1);
   }
+  if (status == SERVICE_STATUS_OK && bytes[0] == 0x03) PROMISE(n == 5 + sizeof(wire_policies_t));
   if (status == SERVICE_STATUS_OK && bytes[0] == 0x06) PROMISE(n == 5 + sizeof(wire_health_t));
   if (status == SERVICE_STATUS_OK && bytes[0] == 0x05) {
     PROMISE(n >= 8 && answer[7] <= BLACKBOX_LIMIT_PAGE_RECORDS && n == 8 + answer[7] * sizeof(record_t));
@@ -86,6 +99,8 @@ static void door(void) {
   uint8_t answer[SERVICE_ANSWER_MAX];
   for (unsigned turn = 0; turn < 40 && s_left > 0; turn++) {
     const unsigned what = take();
+    static const uint8_t k_verdicts[3] = {SERVICE_STATUS_OK, SERVICE_STATUS_REFUSED, SERVICE_STATUS_BUSY};
+    s_verdict = k_verdicts[turn % 3u];
     uint8_t request[SERVICE_REQUEST_MAX];
     switch (what & 7u) {
     case 0: { /* anything */
