@@ -36,7 +36,7 @@ async function plug(...types: readonly string[]): Promise<{ reader: VirtualReade
   let asked = 0;
   const later = (keys: Parameters<typeof board.type>[0]): void =>
     void clock
-      .sleep(250)
+      .sleep(600)
       .then(() => board.type(keys))
       .catch(() => undefined);
   board.on((event) => {

@@ -121,10 +121,10 @@ function board(name: string, way: () => Way, only?: readonly string[]): Face {
 
 /** The person acts when the lamp goes on, and at the consent's rising tones. */
 function sit({ board: virtual, clock }: VirtualReader, person: Person): void {
-  const act = (deed: () => Promise<void> | void): void => {
+  const act = (deed: () => Promise<void> | void, afterMs = LOOK_MS): void => {
     // the board may end in the middle of it
     void clock
-      .sleep(LOOK_MS)
+      .sleep(afterMs)
       .then(deed)
       .catch(() => undefined);
   };
@@ -140,7 +140,8 @@ function sit({ board: virtual, clock }: VirtualReader, person: Person): void {
     if (event.type !== "tone" || event.hertz === 0) return;
     const rising = near(tone, CONSENT_TONES[0]) && near(event.hertz, CONSENT_TONES[1]);
     tone = event.hertz;
-    if (rising) act(() => virtual.type([person.consent]));
+    // six words are read first: the reader takes no OK in the first half second
+    if (rising) act(() => virtual.type([person.consent]), 600);
   });
 }
 const near = (heard: number, due: number): boolean => Math.abs(heard - due) < 20;

@@ -14,6 +14,7 @@
 
 #define CONSENT_US 60000000u
 #define BEEP_MS 120u
+#define LOOK_US 500000u /* OK counts only after this: the second tap of a double one, meant for the PIN, signs nothing */
 
 static void draw(const digest_t *digest) {
   draw_clear();
@@ -41,7 +42,7 @@ static bool sound(void) {
 }
 
 static guard_verdict_t answer(void) {
-  const uint64_t deadline = hal_now_us() + CONSENT_US;
+  const uint64_t shown = hal_now_us(), deadline = shown + CONSENT_US;
   keypad_forget();
   if (!sound()) return GUARD_ABORTED;
   for (;;) {
@@ -49,7 +50,7 @@ static guard_verdict_t answer(void) {
     const keypad_wait_t waited = keypad_wait(deadline, &key);
     if (waited == KEYPAD_STOPPED) return GUARD_ABORTED;
     if (waited == KEYPAD_DEADLINE) return GUARD_TIMEOUT;
-    if (key == KEY_OK) return GUARD_PASS;
+    if (key == KEY_OK && hal_now_us() - shown >= LOOK_US) return GUARD_PASS;
     if (key == KEY_CANCEL) return GUARD_CANCELLED;
   }
 }

@@ -132,7 +132,7 @@ static void consent(void) {
   STORY("the signature key signs what was approved, once");
   jpki();
   select_file(0x1a);
-  fake_type("o");
+  fake_type(" o");
   const uint64_t before = g_fake->now;
   CHECK(sign(0x80, 1) == GUARD_PASS && g_fake->now > before);
   CHECK(g_fake->beeps[0].hertz == 1200 && g_fake->beeps[1].hertz == 1600 && g_fake->beep_count == 2);
@@ -142,9 +142,19 @@ static void consent(void) {
   signed_by_card(0x80, 1);
   CHECK(sign(0x80, 1) == GUARD_TIMEOUT);
 
+  STORY("an OK in the first half second was meant for something else: it signs nothing");
+  jpki();
+  select_file(0x1a);
+  fake_type("oo");
+  CHECK(sign(0x80, 1) == GUARD_TIMEOUT);
+  jpki();
+  select_file(0x1a);
+  fake_type("oo o");
+  CHECK(sign(0x80, 1) == GUARD_PASS);
+
   STORY("an OK for one hash is none for another, and none after reset");
   jpki();
-  fake_type("o");
+  fake_type(" o");
   CHECK(sign(0x9a, 1) == GUARD_PASS);
   CHECK(sign(0x9a, 2) == GUARD_TIMEOUT);
   guard_reset();
@@ -331,7 +341,7 @@ static void ways_round(void) {
   jpki();
   select_file(0x17);
   CHECK(sign(0x80, 1) == GUARD_PASS);
-  fake_type("o");
+  fake_type(" o");
   CHECK(sign(0x9a, 1) == GUARD_PASS);
   signed_by_card(0x9a, 1);
   CHECK(sign(0x80, 2) == GUARD_TIMEOUT);
@@ -341,7 +351,7 @@ static void ways_round(void) {
   guard_after((const uint8_t[]){0x00, 0xb0, 0x9a, 0x00, 0x00}, 5, NULL, 0);
   CHECK(sign(0x80, 2) == GUARD_TIMEOUT);
   jpki();
-  fake_type("o");
+  fake_type(" o");
   CHECK(sign(0x9a, 1) == GUARD_PASS);
   guard_after(c, length, NULL, 0);
   CHECK(sign(0x9a, 1) == GUARD_TIMEOUT);

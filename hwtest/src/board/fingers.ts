@@ -22,6 +22,8 @@ const CONSENT_TONES = [1200, 1600] as const;
 const PITCH = 20;
 /** A person looks before pressing, in ms. */
 const LOOK_MS = 250;
+/** And reads six words before agreeing to them: the reader takes no OK in the first half second. */
+const READ_MS = 600;
 
 /** How the fingers behave. */
 export interface FingerOptions {
@@ -100,7 +102,7 @@ export class Fingers {
     this.#tone = hertz;
     if (!rising || !this.auto || this.#options.consent === false) return;
     this.#act(async () => {
-      await this.#pump.sleep(LOOK_MS);
+      await this.#pump.sleep(READ_MS);
       await this.press("ok");
     });
   }
