@@ -202,7 +202,7 @@ describe("while it signs", () => {
       if (event.type !== "tone" || event.hertz < 1580 || event.hertz > 1620 || lamps === 0) return;
       lamps = 0;
       void reader.clock
-        .sleep(300)
+        .sleep(800) // OK counts only after half a second
         .then(deed)
         .catch(() => undefined);
     });

@@ -34,6 +34,27 @@ test("free: when a wait ends, time stops there until everybody has had his turn"
   expect(board.nowNs).toBeLessThan(50e6 + 2_000);
 });
 
+test("free: a wait that begins inside an event of the board ends at its own time, not when the running slice does", async () => {
+  let halted = false;
+  let slept = NaN;
+  const driven: Driven & { nowNs: number } = {
+    nowNs: 0,
+    hurrying: false,
+    halt: () => (halted = true),
+    run: (untilNs) => {
+      halted = false;
+      while (driven.nowNs < untilNs && !halted) {
+        driven.nowNs += 1e6;
+        if (driven.nowNs === 10e6) void pump.sleep(3).then(() => (slept = driven.nowNs));
+      }
+      return driven.nowNs >= untilNs;
+    },
+  };
+  const pump = new Pump(driven, "free");
+  await pump.sleep(1000);
+  expect(slept).toBe(13e6);
+});
+
 test("free: a background wait does not make time run, and ends when time passes for another reason", async () => {
   const board = await boot("free");
   let fired = 0;
@@ -83,7 +104,7 @@ test("real: board time follows the wall, never ahead of it", async () => {
   const passed = board.nowNs;
   board.close();
   // it may lag on a busy machine and catch up later
-  expect(passed).toBeGreaterThan(0.2 * elapsed);
+  expect(passed).toBeGreaterThan(0.05 * elapsed);
   expect(passed).toBeLessThanOrEqual(elapsed);
 });
 

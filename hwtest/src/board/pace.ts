@@ -113,8 +113,10 @@ export class Pump {
         },
         (reason) => waiter.fail(reason),
       );
-      if (done) cleanup?.();
-      else this.#start();
+      if (done) return cleanup?.();
+      // Asked for from inside a run, which ends at a deadline that was the nearest when it began.
+      if (waiter.deadlineNs < Infinity) this.#driven.halt();
+      this.#start();
     });
   }
 
