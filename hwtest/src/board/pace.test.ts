@@ -96,6 +96,22 @@ test("closing the board ends every wait", async () => {
   expect(await waiting).toBe("the board was closed");
 });
 
+test("free: a wait asked for in the middle of a run ends on time, however long the run was to be", async () => {
+  const board = await boot("free");
+  let asked = 0;
+  let ended = 0;
+  const off = board.on((event) => {
+    if (event.type !== "display" || asked > 0) return;
+    asked = board.nowNs;
+    void board.clock.sleep(3).then(() => (ended = board.nowNs));
+  });
+  await board.clock.sleep(2000);
+  off();
+  expect(asked).toBeGreaterThan(0);
+  expect(ended - asked).toBeGreaterThanOrEqual(3e6);
+  expect(ended - asked).toBeLessThan(3e6 + 2_000);
+});
+
 test("real: board time follows the wall, never ahead of it", async () => {
   const before = performance.now();
   const board = await boot("real");
