@@ -36,7 +36,7 @@ export interface CampaignFailure {
   readonly number: number;
   /** Holds no secret. */
   readonly why: string;
-  /** The file that replays it; absent once {@link REPLAY_FILES} have been written. */
+  /** The file that replays it; absent once twenty have been written. */
   readonly replay?: string;
 }
 
