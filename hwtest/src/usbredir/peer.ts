@@ -356,6 +356,7 @@ export class UsbredirPeer {
 
   async #setConfiguration(id: bigint, value: number): Promise<void> {
     this.#stopAll();
+    this.#transfers.cancelData();
     const result = await submit(this.#host, { kind: "control", setup: request.setConfiguration(value) });
     if (!this.#present) return;
     if (result.status === "ok") {

@@ -27,7 +27,7 @@ type Done = (result: TransferResult) => void;
  */
 export class GuestTransfers {
   readonly #host: UsbHost;
-  readonly #running = new Map<bigint, { readonly bytes: number; readonly cancel: () => void }>();
+  readonly #running = new Map<bigint, { readonly kind: TransferRequest["kind"]; readonly bytes: number; readonly cancel: () => void }>();
   #bytes = 0;
 
   constructor(host: UsbHost) {
@@ -44,7 +44,7 @@ export class GuestTransfers {
     if (this.#running.size >= MAX_TRANSFERS || this.#bytes + bytes > MAX_BYTES)
       throw new UsbredirError("too-many-transfers", `${this.#running.size} transfers, ${this.#bytes + bytes} bytes`);
     const abort = new AbortController();
-    const entry = { bytes, cancel: () => abort.abort() };
+    const entry = { kind: request.kind, bytes, cancel: () => abort.abort() };
     this.#running.set(id, entry);
     this.#bytes += bytes;
     const end = (result: TransferResult | undefined): void => {
@@ -59,6 +59,11 @@ export class GuestTransfers {
   /** Takes a transfer back; it is answered when the transaction on the wire is over. An id that is not under way was answered already. */
   cancel(id: bigint): void {
     this.#running.get(id)?.cancel();
+  }
+
+  /** Takes back what is under way on other endpoints than 0: a host does so before it sets a configuration, for they may be gone after it. */
+  cancelData(): void {
+    for (const { kind, cancel } of [...this.#running.values()]) if (kind !== "control") cancel();
   }
 
   /** Takes all back; nobody hears of them any more. */
