@@ -9,7 +9,7 @@ import { Nvic } from "./nvic.js";
 import { type Driven, type Pace, Pump } from "./pace.js";
 import { EventQueue, type EventRecord } from "./queue.js";
 import { Resets, Supervisor } from "./resets.js";
-import { enterBoot2, ROM_NS, ROM_TRY_NS } from "./rom.js";
+import { enterBoot2, ROM_NS, ROM_TRIES, ROM_TRY_NS } from "./rom.js";
 import { rules } from "./rules.js";
 import { Sio } from "./sio.js";
 import { Ssi } from "./ssi.js";
@@ -81,6 +81,8 @@ export class Engine implements ModelHost, Driven, Model {
   #random: number;
   #halted = false;
   #lockedUp = false;
+  /** Attempts of the ROM that a busy flash did not answer. */
+  #romTries = 0;
   /** Board time at which the running stretch of instructions ends: the next event, the end of the run, or at once. */
   #horizon = Infinity;
   #extraCycles = 0;
@@ -340,6 +342,7 @@ export class Engine implements ModelHost, Driven, Model {
     core.SP = ramMap.stackTop;
     this.#lines.level = 0;
     this.#lockedUp = false;
+    this.#romTries = 0;
     for (const model of this.#models) model.reset(cold);
     this.watchdog.setReason(cause === "watchdog" ? 1 : cause === "forced" ? 2 : 0);
     this.#state = "rom";
@@ -348,12 +351,12 @@ export class Engine implements ModelHost, Driven, Model {
     this.halt();
   }
   onEvent(): void {
-    // A flash that still erases or programs answers nothing: the ROM tries again, 128 times (2.7.2.3.1), longer than any operation takes.
-    if (this.flash.busy) return this.schedule(this, EVENT_ROM_DONE, this.nowNs + ROM_TRY_NS);
+    // A flash that still erases or programs answers nothing: the ROM tries again, and at last waits for USB.
+    if (this.flash.busy && ++this.#romTries < ROM_TRIES) return this.schedule(this, EVENT_ROM_DONE, this.nowNs + ROM_TRY_NS);
     this.#ssi.setByRom();
     this.resets.releaseForRom();
     this.#gridNs = this.nowNs = Math.ceil(this.nowNs);
-    this.#state = enterBoot2(this.chip, this.flash) ? "running" : "bootsel";
+    this.#state = !this.flash.busy && enterBoot2(this.chip, this.flash) ? "running" : "bootsel";
     this.#options.onState?.(this.#state, "power");
     this.halt();
   }
@@ -364,14 +367,14 @@ export class Engine implements ModelHost, Driven, Model {
     const models: Record<string, unknown> = {};
     for (const model of this.#models) models[model.name] = model.save();
     return {
-      nowNs: this.nowNs, state: this.#state, random: this.#random, lines: this.#lines.level, core: { ...saveCore(this.#core), gridNs: this.#gridNs, lockedUp: this.#lockedUp },
+      nowNs: this.nowNs, state: this.#state, random: this.#random, lines: this.#lines.level, core: { ...saveCore(this.#core), gridNs: this.#gridNs, lockedUp: this.#lockedUp, romTries: this.#romTries },
       ram: this.chip.sram.slice(), dpram: this.chip.usbDPRAM.slice(), events: this.#queue.save(), models,
     }; // prettier-ignore
   }
   load(saved: unknown): void {
     const snapshot = saved as EngineSnapshot;
     this.#queue.clear();
-    const { gridNs, lockedUp, ...core } = snapshot.core;
+    const { gridNs, lockedUp, romTries, ...core } = snapshot.core;
     // What models derive from their state may depend on the time.
     this.nowNs = snapshot.nowNs;
     for (const model of this.#models) {
@@ -388,6 +391,7 @@ export class Engine implements ModelHost, Driven, Model {
     this.clkSysNs = 1e9 / this.clkSysHz;
     this.#gridNs = gridNs as number;
     this.#lockedUp = lockedUp as boolean;
+    this.#romTries = romTries as number;
     this.chip.clkSys = this.clkSysHz;
     this.#queue.load(snapshot.events);
   }

@@ -12,6 +12,8 @@ const BOOT2_AT = 0x20041f00;
 export const ROM_NS = 5_960_000;
 /** Between two attempts of the ROM to load boot2, ns (2.7.2.3.1: about 4 ms). */
 export const ROM_TRY_NS = 4_000_000;
+/** Attempts before the ROM waits for USB (FLASH_MAX_ATTEMPTS in its published source): half a second, more than a 4 KiB erase may take, less than a 64 KiB one may. */
+export const ROM_TRIES = 128;
 
 /** CRC-32 as the ROM computes it: polynomial 04c11db7, initial ffffffff, not reflected, no final xor. */
 export function romCrc32(bytes: Uint8Array): number {
